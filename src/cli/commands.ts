@@ -104,7 +104,7 @@ function addRunningAgain(program: Command, { print, done }: Outcome): void {
     });
   withImages(program.command('index <file>'))
     .description(
-      'replay a trace once and leave checkpoints beside it, of each of several machines: debug and gdb go anywhere at once',
+      'replay a trace once and leave checkpoints beside it, of several machines of each: all places are near',
     )
     .option('--every <n>', 'instructions between two of them at the beginning of the run')
     .action(async (file, { every, ...images }) => {

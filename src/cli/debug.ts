@@ -8,7 +8,7 @@ import { openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts'
 import { NODE } from '../host/node.ts';
 import { machinesAt } from '../host/trace-source.ts';
 import { RecordedMachines } from '../runs/fabric/recorded-machines.ts';
-import { Company } from '../debugger/company.ts';
+import { Company } from '../debugger/prompt/company.ts';
 import { onOneLine } from '../base/printable.ts';
 import { Problem } from '../base/problem.ts';
 import { complain, printText } from '../host/output.ts';

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { asUsage } from '../options/usage.ts';
-import { timeOf } from '../replay/places.ts';
+import { timeAsked } from '../base/virtual-time.ts';
 import { wholeNumber } from '../options/qemu-values.ts';
 import type { Outcome } from './outcome.ts';
 import { shownWidth } from './shown-width.ts';
@@ -37,7 +37,7 @@ const tickOf = (option: string, text: string | undefined): number | undefined =>
 
 /** A place that is a virtual time, as `@12.5ms`. */
 const momentOf = (text: string | undefined): number | undefined =>
-  isMoment(text) ? asUsage(() => timeOf(text.slice(1))) : undefined;
+  isMoment(text) ? asUsage(() => timeAsked(text.slice(1))) : undefined;
 
 /** A member that is there when it has a value. */
 const given = <K extends string, V>(name: K, value: V | undefined): { readonly [N in K]?: V } =>

@@ -6,7 +6,7 @@ import { describeDivergence } from '../replay/divergence.ts';
 import { traceInputs } from '../replay/trace/trace-inputs.ts';
 import { type GuestView, readLinear, vcpuCount } from '../machine/guest-view.ts';
 import { answering } from '../debugger/prompt/prompt.ts';
-import { neighboursIn } from '../debugger/company.ts';
+import { neighboursIn } from '../debugger/prompt/company.ts';
 import type { RecordedMachines } from '../runs/fabric/recorded-machines.ts';
 import { type DebugSession, openDebugSession } from '../debugger/session.ts';
 import { saveDiversion } from '../debugger/forks/diversion.ts';

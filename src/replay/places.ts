@@ -1,6 +1,6 @@
 import { Problem, shortly } from '../base/problem.ts';
 import type { Ns, Seq, Tick } from '../base/units.ts';
-import { virtualNs } from '../base/virtual-time.ts';
+import { timeAsked } from '../base/virtual-time.ts';
 import type { Work } from '../base/work.ts';
 import type { Pace } from '../events/costs.ts';
 import type { Stamped } from '../events/stamped.ts';
@@ -46,8 +46,9 @@ export function isMark(text: string): boolean {
 
 /**
  * The mark somebody means: `start`, `end`, a tick (`1200`, `tick 1200`), a virtual time (`@12.5ms`), an event (`#57`),
- * a share of the run (`25%`), some ticks on or back (`+10`, `-10`), where something was first printed (`print "login:"`), or the first event of a
- * kind whose text holds the rest (`kvm_exit CPUID`) and of which a condition holds (`kvm_pio if port == 0x3f8`).
+ * a share of the run (`25%`), some ticks on or back (`+10`, `-10`), where something was first printed
+ * (`print "login:"`), or the first event of a kind whose text holds the rest (`kvm_exit CPUID`) and of which a condition
+ * holds (`kvm_pio if port == 0x3f8`).
  */
 export function* markOf(text: string, run: PlacedRun, now: Mark): Work<Mark | number> {
   const { events } = run;
@@ -79,15 +80,8 @@ function within(tick: Tick, end: Mark): number {
   throw new Problem(`Tick ${tick} lies outside the run: it ends at ${end.tick}.`);
 }
 
-/** Virtual nanoseconds of `12.5ms`. Throws a Problem when it is no time. */
-export function timeOf(text: string): Ns {
-  const ns = virtualNs(text.trim());
-  if (ns === undefined) throw new Problem(`${shortly(text)} is no virtual time, as 12.5ms or 3s: \`@12.5ms\`.`);
-  return ns;
-}
-
 function* momentAsked(text: string, run: PlacedRun): Work<Mark | number> {
-  const ns = timeOf(text);
+  const ns = timeAsked(text);
   const found = yield* new Moments(run).standingAt(ns);
   if (found.endNs === undefined) return found.mark;
   throw new Problem(`@${text} lies outside the run: it ends at @${found.endNs}ns.`);

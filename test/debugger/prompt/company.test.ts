@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { finish } from '../../src/base/work.ts';
-import { Company } from '../../src/debugger/company.ts';
-import { answerPrompt } from '../../src/debugger/prompt/prompt.ts';
-import { NODE } from '../../src/host/node.ts';
-import { machinesAt } from '../../src/host/trace-source.ts';
-import { RecordedMachines } from '../../src/runs/fabric/recorded-machines.ts';
-import { joined } from '../runs/fabric/recorded-pair.ts';
-import { debugTour, recordTour, timesOf, traceFolder } from './recorded-tour.ts';
+import { finish } from '../../../src/base/work.ts';
+import { Company } from '../../../src/debugger/prompt/company.ts';
+import { answerPrompt } from '../../../src/debugger/prompt/prompt.ts';
+import { NODE } from '../../../src/host/node.ts';
+import { machinesAt } from '../../../src/host/trace-source.ts';
+import { RecordedMachines } from '../../../src/runs/fabric/recorded-machines.ts';
+import { joined } from '../../runs/fabric/recorded-pair.ts';
+import { debugTour, recordTour, timesOf, traceFolder } from '../recorded-tour.ts';
 
 const folder = traceFolder();
 const [ONE, TWO] = [join(folder, 'one.trace'), join(folder, 'two.trace')];

@@ -1,12 +1,12 @@
 /** Standing in several machines that were recorded together: one is in front, and another can be at the same moment. */
-import { Problem, shortly } from '../base/problem.ts';
-import type { Ns } from '../base/units.ts';
-import type { Work } from '../base/work.ts';
-import { Moments } from '../replay/places.ts';
-import type { Mark } from '../replay/timeline.ts';
-import type { RecordedMachines } from '../runs/fabric/recorded-machines.ts';
-import { type Answer, answering } from './prompt/prompt.ts';
-import { type DebugSession, describePlace, type Neighbours, openDebugSession } from './session.ts';
+import { Problem, shortly } from '../../base/problem.ts';
+import type { Ns } from '../../base/units.ts';
+import type { Work } from '../../base/work.ts';
+import { Moments } from '../../replay/places.ts';
+import type { Mark } from '../../replay/timeline.ts';
+import type { RecordedMachines } from '../../runs/fabric/recorded-machines.ts';
+import { type Answer, answering } from './prompt.ts';
+import { type DebugSession, describePlace, type Neighbours, openDebugSession } from '../session.ts';
 
 /** Where a machine stood when one turned to it or away from it, and when that was by the clock of all. */
 interface Stood {
