@@ -47,8 +47,8 @@ export function isMark(text: string): boolean {
 /**
  * The mark somebody means: `start`, `end`, a tick (`1200`, `tick 1200`), a virtual time (`@12.5ms`), an event (`#57`),
  * a share of the run (`25%`), some ticks on or back (`+10`, `-10`), where something was first printed
- * (`print "login:"`), or the first event of a kind whose text holds the rest (`kvm_exit CPUID`) and of which a condition
- * holds (`kvm_pio if port == 0x3f8`).
+ * (`print "login:"`), or the first event of a kind whose text holds the rest (`kvm_exit CPUID`) and of which a
+ * condition holds (`kvm_pio if port == 0x3f8`).
  */
 export function* markOf(text: string, run: PlacedRun, now: Mark): Work<Mark | number> {
   const { events } = run;

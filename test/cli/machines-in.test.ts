@@ -65,6 +65,28 @@ describe('a recording of several machines', () => {
     expect(rows.map((row) => row.split(',')[0])).toEqual(['machine', 'alice', 'bob']);
   });
 
+  test('has what each packet cost counted by card and way', async () => {
+    const costs = (as?: 'json') =>
+      printed((print) => printStatistics(PAIR.path, { table: 'packets', ...(as === undefined ? {} : { as }) }, print));
+    const rows = (await costs('json'))
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const each = { card: 'guest', packets: 1, user_exits: 0, copies: 2, events: 4 };
+    const [sent, came] = [
+      { ...each, way: 'TX', exits: 1, interrupts: 0 },
+      { ...each, way: 'RX', exits: 0, interrupts: 1 },
+    ];
+    expect(rows).toMatchObject(
+      ['alice', 'alice', 'bob', 'bob'].map((machine, at) => ({ machine, ...(at % 2 === 0 ? sent : came) })),
+    );
+    expect(await costs()).toMatch(/^alice \| guest +TX +1 +1\.00 +0\.00 +0\.00 +2\.00 +4\.00/m);
+    expect(() => printStatistics(PAIR.path, { table: 'frames' }, () => undefined)).toThrow('--table is of packets');
+    expect(() => printStatistics(PAIR.path, { table: 'packets', vcpu: 0 }, () => undefined)).toThrow(
+      'takes no --event',
+    );
+  });
+
   test('has its packets and consoles told together', async () => {
     const packets = await printed((print) => printPackets(PAIR.path, FORM, { print, flush: () => undefined }));
     expect(

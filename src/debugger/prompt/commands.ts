@@ -98,7 +98,7 @@ function processor(session: DebugSession, words: string): string {
 export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
   at: {
     usage: 'at [PLACE]',
-    help: 'go to: start, end, tick, @12.5ms, #EVENT, 25%, +N, -N, ADDR, print "TEXT", first event KIND [TEXT] [if COND]',
+    help: 'go to: start, end, tick, @12.5ms, #EVENT, 25%, +N, -N, ADDR, print "TEXT", event KIND [TEXT] [if COND]',
     *answer(session, words) {
       if (words !== '') yield* session.going(yield* placeOf(session, words));
       return describePlace(session);

@@ -1,4 +1,4 @@
-/** What packets cost a machine: exits, trips to user space, interrupts and copies, by the way they go through a card. */
+/** What packets cost a machine: exits, trips to user space, interrupts and copies, by card and way. */
 import type { Seq } from '../../base/units.ts';
 import { namesOf } from '../../events/named-numbers.ts';
 import type { Stamped } from '../../events/stamped.ts';

@@ -51,10 +51,10 @@ function machineFile(): string {
   return path;
 }
 
-const record = (trace: string, seed = '1') =>
+const record = (trace: string, ...more: string[]) =>
   retrovisor([
-    ...['run', '--machine', file('machines.json'), '--trace', trace, '--seed', seed],
-    ...['--wall-clock', '1700000000'],
+    ...['run', '--machine', file('machines.json'), '--trace', trace, '--seed', '1'],
+    ...['--wall-clock', '1700000000', ...more],
   ]);
 
 /** What a machine's trace is, whenever its chunks were written. */
@@ -69,7 +69,7 @@ describe('two Linux machines on a cable', { ...LONG, ...without(noLinux()) }, ()
 
   beforeAll(() => {
     machineFile();
-    ran = record(trace);
+    ran = record(trace, '--checkpoints');
   }, 600_000);
 
   test('speak to each other, each with its name before what it prints', () => {
