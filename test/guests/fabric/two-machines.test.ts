@@ -112,6 +112,7 @@ describe('two Linux machines on a cable', { ...LONG, ...without(noLinux()) }, ()
     const { packet } = JSON.parse(retrovisor(asked).out) as { packet: number };
     const debug = (...commands: string[]) =>
       retrovisor(['debug', `${trace}:server`, '--batch', ...commands.flatMap((command) => ['--ex', command])]).out;
+    expect(retrovisor(['info', `${trace}:server`]).out).toMatch(/^[1-9]\d* checkpoints in /m);
     const way = debug(`why packet:${packet}`);
     const wrote = /^client \| {3}write \(1\) at 0x[\da-f]+ of vcpu0, tick (\d+)/m.exec(way);
     const gone = /^client \| .*sim:frame_left: dev frames#0/m.exec(way);
