@@ -59,7 +59,9 @@ export function openDisks(path: string, access: RunAccess = {}): RunDisks {
   const drives = run.description.drives ?? [];
   const kept = [path, ...(run.disks?.files ?? []).map(({ name }) => name)];
   const markAt = (place: DiskPlace): Mark | number =>
-    typeof place === 'string' ? finish(markOf(place, events, timeline.now)) : { seq: place.seq + 1, tick: place.tick };
+    typeof place === 'string'
+      ? finish(markOf(place, { events, pace: run.description }, timeline.now))
+      : { seq: place.seq + 1, tick: place.tick };
   const bytesAt = (place: DiskPlace, id: string | undefined): SparseBytes =>
     finish(contentAt(timeline, driveNamed(drives, id).id, markAt(place)));
   const shown = (content: SparseBytes): DiskContent => ({

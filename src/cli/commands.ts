@@ -103,7 +103,9 @@ function addRunningAgain(program: Command, { print, done }: Outcome): void {
       done(await replay(file, options, print));
     });
   withImages(program.command('index <file>'))
-    .description('replay a trace once and leave checkpoints beside it, so that debug and gdb go anywhere at once')
+    .description(
+      'replay a trace once and leave checkpoints beside it, of several machines of each: all places are near',
+    )
     .option('--every <n>', 'instructions between two of them at the beginning of the run')
     .action(async (file, { every, ...images }) => {
       const asked = every === undefined ? images : { ...images, every: stride(every) };

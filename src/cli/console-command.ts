@@ -1,10 +1,13 @@
 import { onOneLine } from '../base/printable.ts';
+import type { Ns } from '../base/units.ts';
+import type { Stamped } from '../events/stamped.ts';
+import { UsageProblem } from '../options/usage.ts';
 import { complain, consoleShown } from '../host/output.ts';
 import { ConsoleLines, type ConsoleLine } from '../replay/export/console-lines.ts';
 import { pieceOf } from '../replay/export/console-text.ts';
-import { eventClock, secondsText } from '../replay/export/report.ts';
-import { readDescription } from '../runs/machine/machine-description.ts';
-import { openToLook, type Print, readThrough } from './trace-commands.ts';
+import { secondsText } from '../replay/export/report.ts';
+import { machinesIn, readTogether, WhoseLines } from './machines-in.ts';
+import type { Print } from './trace-commands.ts';
 
 /** What `retrovisor console` shows, and how. */
 export interface ConsoleCommandOptions {
@@ -19,38 +22,64 @@ export interface ConsoleCommandOptions {
 /** Status when a device that was asked for printed nothing. */
 const NOTHING = 1;
 
-/** `retrovisor console`: what the guest printed, from the events alone. Returns the status. */
+/** `retrovisor console`: what the guest, or each of several, printed, from the events alone. Returns the status. */
 export function printConsole(path: string, options: ConsoleCommandOptions, print: Print): number {
-  const { before, raw } = options;
-  const trace = openToLook(path);
-  const clock = eventClock(readDescription(trace.header.machine, path));
-  const lines = new ConsoleLines((line) => print(lineText(line, before)));
-  const bytes = consoleShown(true);
-  const others = new Set<string>();
-  let isPrinted = false;
-  let { device } = options;
-  const status = readThrough(trace, (stamped) => {
-    const ns = clock.ns(stamped);
-    const piece = pieceOf(stamped);
-    if (piece === undefined) return true;
-    device ??= piece.device;
-    if (piece.device !== device) others.add(piece.device);
-    else {
-      isPrinted = true;
-      if (raw) bytes.take(piece.bytes);
-      else lines.add(piece.bytes, { tick: stamped.tick, ns });
-    }
+  const machines = machinesIn(path);
+  if (options.raw && machines.length > 1) {
+    throw new UsageProblem(`--raw shows one machine's: ${machines[0]!.path}, or another by its name.`);
+  }
+  const whose = new WhoseLines(machines);
+  const printed = machines.map((_machine, at) => new Printed(options, (line) => print(whose.line(at, line).trimEnd())));
+  const status = readTogether(machines, ({ machine, stamped, ns }) => {
+    printed[machine]!.next(stamped, ns);
     return true;
   });
-  lines.end();
-  const named = [...others].map(onOneLine).join(', ');
-  if (options.device === undefined && others.size > 0) {
-    complain(`printed on ${named}, too: --device NAME`);
-  } else if (!isPrinted) {
-    const where = options.device === undefined ? '' : ` on ${onOneLine(options.device)}`;
-    complain(`Nothing was printed${where}${named === '' ? '.' : `: there is ${named}.`}`);
+  let isMissing = false;
+  for (const [at, { name }] of machines.entries()) isMissing = printed[at]!.end(name) || isMissing;
+  return isMissing ? NOTHING : status;
+}
+
+/** What one machine printed. */
+class Printed {
+  private readonly options: ConsoleCommandOptions;
+  private readonly lines: ConsoleLines;
+  private readonly bytes = consoleShown(true);
+  private readonly others = new Set<string>();
+  private device: string | undefined;
+  private isPrinted = false;
+
+  constructor(options: ConsoleCommandOptions, print: Print) {
+    this.options = options;
+    this.device = options.device;
+    this.lines = new ConsoleLines((line) => print(lineText(line, options.before)));
   }
-  return !isPrinted && options.device !== undefined ? NOTHING : status;
+
+  next(stamped: Stamped, ns: Ns): void {
+    const piece = pieceOf(stamped);
+    if (piece === undefined) return;
+    this.device ??= piece.device;
+    if (piece.device !== this.device) {
+      this.others.add(piece.device);
+      return;
+    }
+    this.isPrinted = true;
+    if (this.options.raw) this.bytes.take(piece.bytes);
+    else this.lines.add(piece.bytes, { tick: stamped.tick, ns });
+  }
+
+  /** Say what else there is to say. Whether the device that was asked for printed nothing. */
+  end(name: string | undefined): boolean {
+    const { device } = this.options;
+    const who = name === undefined ? '' : `${onOneLine(name)}: `;
+    this.lines.end();
+    const named = [...this.others].map(onOneLine).join(', ');
+    if (device === undefined && this.others.size > 0) complain(`${who}printed on ${named}, too: --device NAME`);
+    else if (!this.isPrinted) {
+      const where = device === undefined ? '' : ` on ${onOneLine(device)}`;
+      complain(`${who}Nothing was printed${where}${named === '' ? '.' : `: there is ${named}.`}`);
+    }
+    return !this.isPrinted && device !== undefined;
+  }
 }
 
 function lineText({ text, tick, ns }: ConsoleLine, before: ConsoleCommandOptions['before']): string {

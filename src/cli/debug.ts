@@ -6,6 +6,9 @@ import { hearInterrupt, type Interrupt } from '../host/interrupt.ts';
 import type { ImagePaths } from '../runs/machine/images.ts';
 import { openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { NODE } from '../host/node.ts';
+import { machinesAt } from '../host/trace-source.ts';
+import { RecordedMachines } from '../runs/fabric/recorded-machines.ts';
+import { Company } from '../debugger/prompt/company.ts';
 import { onOneLine } from '../base/printable.ts';
 import { Problem } from '../base/problem.ts';
 import { complain, printText } from '../host/output.ts';
@@ -27,13 +30,23 @@ export interface DebugOptions extends ImagePaths {
   readonly batch?: boolean;
 }
 
-const PROMPT = '(rewind) ';
+const promptOf = ({ name }: Stand): string => `(rewind${name === undefined ? '' : ` ${name}`}) `;
 const FAILED = 1;
+/** Most that checkpoints of all machines of a recording hold. */
+const HELD_BYTES = 2 ** 30;
 const INTERRUPTED = statusOf('SIGINT');
+
+/** Where somebody stands: in a run, or in one of several machines. */
+interface Stand {
+  readonly session: DebugSession;
+  /** Its name, of several. */
+  readonly name: string | undefined;
+  answering(line: string): Work<Answer>;
+}
 
 /** Somebody at the prompt, and what they asked to stop. */
 interface Talk {
-  readonly session: DebugSession;
+  readonly stand: Stand;
   /** A person sits at a terminal. */
   readonly interactive: boolean;
   readonly interrupt: Interrupt;
@@ -42,13 +55,11 @@ interface Talk {
 
 /** `retrovisor debug`: stand in a recorded run. Resolves to the process status. */
 export async function debug(path: string, options: DebugOptions, print: Print): Promise<number> {
-  const recorded = openRecordedRun(NODE, path, { ...options, acceptCut: true });
-  const status = statusOfRun(recorded);
-  const session = openDebugSession(openTimeline(recorded, { onStoredProblem: complain }));
-  for (const file of options.symbols ?? []) addSymbols(session, file);
+  const { stand, status } = standIn(path, options);
+  for (const file of options.symbols ?? []) addSymbols(stand.session, file);
   const interactive = options.batch !== true && process.stdin.isTTY === true && process.stdout.isTTY === true;
   const say = interactive ? (text: string) => printText(text === '' ? '' : `${text}\n`) : print;
-  const talk = { session, interactive, interrupt: hearInterrupt(), say };
+  const talk = { stand, interactive, interrupt: hearInterrupt(), say };
   const asked = [...(options.at === undefined ? [] : [`at ${options.at}`]), ...(options.ex ?? [])];
   try {
     const given = await answerGiven(talk, asked);
@@ -59,6 +70,22 @@ export async function debug(path: string, options: DebugOptions, print: Print): 
     talk.interrupt.close();
   }
   return status;
+}
+
+/** In a run, or in the first or the named one of the machines of a recording of several. */
+function standIn(path: string, options: DebugOptions): { readonly stand: Stand; readonly status: number } {
+  const access = { ...options, acceptCut: true };
+  const joint = machinesAt(path);
+  if (joint === undefined) {
+    const recorded = openRecordedRun(NODE, path, access);
+    const status = statusOfRun(recorded);
+    const session = openDebugSession(openTimeline(recorded, { onStoredProblem: complain }));
+    return { stand: { session, name: undefined, answering: (line) => answering(session, line) }, status };
+  }
+  const setting = { access, heldBytes: HELD_BYTES, say: complain };
+  const machines = new RecordedMachines(NODE, joint.file, joint.manifest, setting);
+  const status = statusOfRun(machines.timeline(joint.at ?? 0).run);
+  return { stand: new Company(machines, joint.at ?? 0), status };
 }
 
 /** The commands of the command line, as gdb does: what is wrong with one is said, and the next one answered. */
@@ -86,21 +113,21 @@ function addSymbols(session: DebugSession, words: string): string {
 }
 
 /** Answer a line; Ctrl-C stops it where it is. */
-async function answered({ session, interrupt }: Talk, line: string): Promise<Answer & { readonly isStopped: boolean }> {
+async function answered({ stand, interrupt }: Talk, line: string): Promise<Answer & { readonly isStopped: boolean }> {
   interrupt.clear();
-  const work = answeringAll(session, line);
+  const work = answeringAll(stand, line);
   const answer = await attend(work, line.trim(), () => interrupt.isAsked);
   if (answer.isDone) return { ...answer.value, isStopped: false };
   const share = answer.share === undefined ? '' : ` after ${Math.floor(answer.share * 100)} %`;
-  return { text: `Stopped${share}.\n${describePlace(session)}`, isProblem: false, isStopped: true };
+  return { text: `Stopped${share}.\n${describePlace(stand.session)}`, isProblem: false, isStopped: true };
 }
 
 /** The prompt's commands, and the one that reads a file. */
-function* answeringAll(session: DebugSession, line: string): Work<Answer> {
+function* answeringAll(stand: Stand, line: string): Work<Answer> {
   const match = /^symbols\b\s*(.*)$/.exec(line.trim());
-  if (match === null) return yield* answering(session, line);
+  if (match === null) return yield* stand.answering(line);
   try {
-    return { text: addSymbols(session, match[1] as string), isProblem: false };
+    return { text: addSymbols(stand.session, match[1] as string), isProblem: false };
   } catch (problem) {
     if (problem instanceof Problem) return { text: problem.message, isProblem: true };
     throw problem;
@@ -114,17 +141,18 @@ const typeable = ([names, last]: readonly [string[], string]): [string[], string
 ];
 
 async function converse(talk: Talk): Promise<'left' | 'interrupted'> {
-  const { session, interactive, interrupt, say } = talk;
+  const { stand, interactive, interrupt, say } = talk;
   if (interactive) {
+    const { session } = stand;
     const { tick, seq } = endOf(session.run.events);
     say(`A run of ${tick} instructions and ${seq} events. \`help\` lists the commands.\n${describePlace(session)}`);
   }
   const lines = createInterface({
     input: process.stdin,
     output: interactive ? process.stdout : undefined,
-    prompt: PROMPT,
+    prompt: promptOf(stand),
     historySize: 1000,
-    completer: (line: string) => typeable(completionsOf(session, line)),
+    completer: (line: string) => typeable(completionsOf(stand.session, line)),
   });
   const close = (): void => lines.close();
   let isBusy = false;
@@ -144,8 +172,10 @@ async function converse(talk: Talk): Promise<'left' | 'interrupted'> {
     isBusy = true;
     say((await answered(talk, line)).text);
     isBusy = false;
-    if (interactive) lines.prompt();
-    else if (interrupt.isAsked) break;
+    if (interactive) {
+      lines.setPrompt(promptOf(stand));
+      lines.prompt();
+    } else if (interrupt.isAsked) break;
   }
   lines.close();
   process.off('SIGINT', close);

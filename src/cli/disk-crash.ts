@@ -56,7 +56,9 @@ export async function crashPoints(opened: OpenedDrive, asked: PointsAsked, print
     exposures.next(stamped);
     printed.next(stamped);
   }
-  const from = finish(markOf(asked.from, recorded.events, recorded.timeline.now));
+  const from = finish(
+    markOf(asked.from, { events: recorded.events, pace: recorded.run.description }, recorded.timeline.now),
+  );
   const isMeant = ({ seq, tick }: Mark): boolean => (typeof from === 'number' ? tick >= from : seq > from.seq);
   const moments = exposures.end().filter(isMeant);
   const points = drawPoints(moments, asked.points, CHANCE, asked.seed);

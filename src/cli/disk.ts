@@ -116,8 +116,8 @@ async function history({ path, words, options, print }: DiskQuestion): Promise<n
 }
 
 /** Where somebody wants to stand. */
-const placeIn = ({ events, timeline }: RecordedTimeline, at: string): Work<Mark | number> =>
-  markOf(at, events, timeline.now);
+const placeIn = ({ run, events, timeline }: RecordedTimeline, at: string): Work<Mark | number> =>
+  markOf(at, { events, pace: run.description }, timeline.now);
 
 function exported(question: DiskQuestion): Promise<number> {
   const { at = 'end', output } = question.options;

@@ -1,20 +1,24 @@
 import { orNearest } from '../base/nearest.ts';
-import { Problem } from '../base/problem.ts';
 import type { Ns, Seq } from '../base/units.ts';
 import { onOneLine } from '../base/printable.ts';
-import { SINGLE_SOURCES, sourceNamed, type Stamped, vcpuOf } from '../events/stamped.ts';
+import { SINGLE_SOURCES, sourceNamed, vcpuOf } from '../events/stamped.ts';
 import { complain } from '../host/output.ts';
-import { UsageProblem } from '../options/usage.ts';
+import { asUsage, UsageProblem } from '../options/usage.ts';
 import { Chain, MOST_CAUSES, pathTo } from '../replay/export/chain.ts';
 import { columnsLine, csvLine, eventColumns, USUAL_COLUMNS } from '../replay/export/event-columns.ts';
 import { checkKinds, type EventFilter, matcher, wantedKinds } from '../replay/export/event-filter.ts';
 import { eventJson, plainField } from '../replay/export/event-json.ts';
 import { eventLine, fitted, widthsFor } from '../replay/export/event-line.ts';
-import { eventClock, reportLine } from '../replay/export/report.ts';
+import { preciseSeconds } from '../replay/packets/packet-text.ts';
+import { reportLine } from '../replay/export/report.ts';
+import { lazyEvents } from '../replay/trace/lazy-events.ts';
 import { inOrder } from '../replay/trace/in-order.ts';
 import type { TraceReader } from '../replay/trace/reader.ts';
-import { type MachineDescription, readDescription } from '../runs/machine/machine-description.ts';
-import { openToLook, type Print, readThrough } from './trace-commands.ts';
+import type { TimedOf } from '../runs/fabric/by-clock.ts';
+import { ChainAcross } from '../runs/fabric/chain-across.ts';
+import { type Company, companyOf } from './company.ts';
+import { type MachineIn, machinesIn, readTogether, WhoseLines } from './machines-in.ts';
+import type { Print } from './trace-commands.ts';
 
 /** How events are printed. */
 export interface EventsForm {
@@ -23,6 +27,9 @@ export interface EventsForm {
   readonly limit: number;
   /** The event whose causes and effects are asked for. */
   readonly chain?: Seq;
+  /** Virtual times from which, and up to which events are printed. */
+  readonly fromNs?: Ns;
+  readonly toNs?: Ns;
   /** Of the terminal; absent: lines are as long as they are. */
   readonly width?: number;
 }
@@ -30,107 +37,150 @@ export interface EventsForm {
 /** How an event is printed, and what stands above the first. */
 interface Printer {
   readonly head?: string;
-  line(stamped: Stamped, ns: Ns, depth?: number): string;
+  line(told: TimedOf, depth?: number): string;
 }
 
-/** `retrovisor events`: print a trace, a line an event. Returns the status. */
+/** `retrovisor events`: print a trace, or those of several machines together, a line an event. Returns the status. */
 export function printEvents(path: string, filter: EventFilter, form: EventsForm, print: Print): number {
   const { wanted, printer } = asUsage(() => {
     checkKinds(filter.kinds ?? []);
     return { wanted: matcher(filter), printer: printerOf(form, filter) };
   });
-  const trace = openToLook(path);
-  const machine = readDescription(trace.header.machine, path);
-  checkSource(filter.source, machine);
-  const clock = eventClock(machine);
-  const { head, line } = printer(trace.eventCount);
-  const chain = form.chain === undefined ? undefined : chainAround(trace, form.chain);
+  const chain = form.chain === undefined ? undefined : chainOf(path, form.chain);
+  const machines = chain?.machines ?? machinesIn(path);
+  checkSource(filter.source, machines);
+  const { head, line } = printer(machines);
+  const { fromNs = 0, toNs = Number.POSITIVE_INFINITY } = form;
   let left = form.limit;
   if (head !== undefined) print(head);
-  return readThrough(trace, (stamped) => {
-    if (left === 0) return false;
-    const ns = clock.ns(stamped);
-    const depth = chain?.depthOf(stamped);
-    if ((chain !== undefined && depth === undefined) || !wanted(stamped)) return true;
-    print(line(stamped, ns, depth));
+  return readTogether(machines, (told) => {
+    if (left === 0 || told.ns > toNs) return false;
+    const depth = chain?.depthOf(told);
+    if ((chain !== undefined && depth === undefined) || told.ns < fromNs || !wanted(told.stamped)) return true;
+    print(line(told, depth));
     left -= 1;
     return left > 0;
   });
 }
 
-/** The chain of one event of a trace. Throws a Problem when there is none of that number. */
+interface AskedChain {
+  /** Those it may lead through. */
+  readonly machines: readonly MachineIn[];
+  depthOf(told: TimedOf): number | undefined;
+}
+
+/** The chain of one event. Throws a Problem when there is none of that number. */
+function chainOf(path: string, seq: Seq): AskedChain {
+  const several = companyOf(path);
+  if (several !== undefined) return chainThrough(several, seq);
+  const [machine, ...more] = machinesIn(path);
+  if (machine === undefined || more.length > 0) {
+    throw new UsageProblem(`--chain is asked of one machine: ${machine?.path ?? path}, or another by its name.`);
+  }
+  const chain = chainAround(machine.trace, seq);
+  return { machines: [machine], depthOf: ({ stamped }) => chain.depthOf(stamped.seq, stamped.cause) };
+}
+
+/** The chain of an event of one of several machines. */
+function chainThrough({ machines, at, passages }: Company, seq: Seq): AskedChain {
+  const runs = machines.map(({ trace }) => lazyEvents(trace).events);
+  if (runs[at]![seq] === undefined) throw noEvent(seq, runs[at]!.length);
+  const chain = new ChainAcross(runs, passages, { machine: at, seq });
+  warnOfLength(seq, chain.causes);
+  return { machines, depthOf: ({ machine, stamped }) => chain.depthOf(machine, stamped) };
+}
+
 function chainAround(trace: TraceReader, seq: Seq): Chain {
   const causes: (Seq | undefined)[] = [];
   for (const stamped of inOrder(trace)) {
     causes[stamped.seq] = stamped.cause;
     if (stamped.seq >= seq) break;
   }
-  if (!(seq in causes)) throw new UsageProblem(`The run has no event #${seq}: its last is #${causes.length - 1}.`);
+  if (!(seq in causes)) throw noEvent(seq, causes.length);
   const path = pathTo(seq, (each) => causes[each]);
-  if (path.length > MOST_CAUSES + 1)
-    complain(`#${seq} has ${path.length - 1} causes: the last ${MOST_CAUSES} are shown.`);
+  warnOfLength(seq, path.length - 1);
   return new Chain(path);
 }
 
-/** What is wrong with what was asked for is wrong with the command line. */
-export function asUsage<T>(understand: () => T): T {
-  try {
-    return understand();
-  } catch (problem) {
-    throw problem instanceof Problem ? new UsageProblem(problem.message) : problem;
-  }
+const noEvent = (seq: Seq, events: number): UsageProblem =>
+  new UsageProblem(`The run has no event #${seq}: its last is #${events - 1}.`);
+
+function warnOfLength(seq: Seq, causes: number): void {
+  if (causes > MOST_CAUSES) complain(`#${seq} has ${causes} causes: the last ${MOST_CAUSES} are shown.`);
 }
 
-/** Throws a UsageProblem for a source this machine does not have. */
-function checkSource(name: string | undefined, { smp }: MachineDescription): void {
+/** Throws a UsageProblem for a source none of these machines has. */
+function checkSource(name: string | undefined, machines: readonly MachineIn[]): void {
   if (name === undefined) return;
+  const smp = Math.max(...machines.map(({ description }) => description.smp));
   const source = sourceNamed(name);
   if (source !== undefined && vcpuOf(source) < smp) return;
   const vcpus = Array.from({ length: smp }, (_, vcpu) => `vcpu${vcpu}`);
   throw new UsageProblem(`No source is named ${onOneLine(name)}${orNearest(name, [...SINGLE_SOURCES, ...vcpus])}`);
 }
 
-function printerOf({ as, columns, width }: EventsForm, filter: EventFilter): (events: number) => Printer {
-  if (as === 'trace-cmd') return () => ({ line: reportLine });
-  if (columns !== undefined || as === 'csv') {
-    const table = tableOf(as, columns ?? USUAL_COLUMNS, filter, width);
-    return () => table;
+type PrinterOf = (machines: readonly MachineIn[]) => Printer;
+
+function printerOf({ as, columns, width }: EventsForm, filter: EventFilter): PrinterOf {
+  if (as === 'trace-cmd') return labelled(({ stamped, ns }) => reportLine(stamped, ns));
+  if (columns !== undefined || as === 'csv') return tableOf(as, columns ?? USUAL_COLUMNS, filter, width);
+  if (as === 'json') {
+    return (machines) => {
+      const whose = new WhoseLines(machines);
+      return { line: ({ machine, stamped, ns }) => whose.json(machine, eventJson(stamped), ns) };
+    };
   }
-  if (as === 'json') return () => ({ line: eventJson });
-  return (events) => {
-    const widths = widthsFor(events);
-    return { line: (stamped, _ns, depth) => fitted(eventLine(stamped, widths, depth), width) };
+  return (machines) => {
+    const widths = widthsFor(Math.max(...machines.map(({ trace }) => trace.eventCount)));
+    // Ticks of one machine say nothing to another's.
+    const timed = machines.length > 1 ? (ns: Ns): string => `${preciseSeconds(ns).padStart(14)} ` : () => '';
+    const { line } = labelled(({ stamped, ns }, depth) => `${timed(ns)}${eventLine(stamped, widths, depth)}`)(machines);
+    return { line: (told, depth) => fitted(line(told, depth), width) };
   };
 }
+
+/** Lines for people, with whose they are before them. */
+const labelled =
+  (lineOf: Printer['line']): PrinterOf =>
+  (machines) => {
+    const whose = new WhoseLines(machines);
+    return { line: (told, depth) => whose.line(told.machine, lineOf(told, depth)) };
+  };
 
 function tableOf(
   as: EventsForm['as'],
   names: readonly string[],
   filter: EventFilter,
   width: number | undefined,
-): Printer {
+): PrinterOf {
   const columns = eventColumns(names, wantedKinds(filter));
-  if (as === 'csv') {
-    return {
-      head: csvLine(names),
-      line: (stamped, ns) => csvLine(columns.map(({ value }) => value(stamped, ns))),
-    };
-  }
   if (as === 'json') {
-    return {
-      line: (stamped, ns) =>
-        JSON.stringify(Object.fromEntries(columns.map(({ name, value }) => [name, plainField(value(stamped, ns))]))),
+    return (machines) => {
+      const whose = new WhoseLines(machines);
+      return {
+        line({ machine, stamped, ns }) {
+          const members = columns.map(({ name, value }) => [name, plainField(value(stamped, ns))]);
+          return whose.json(machine, JSON.stringify(Object.fromEntries(members)), undefined);
+        },
+      };
     };
   }
-  return {
-    head: fitted(columnsLine(columns, names), width),
-    line: (stamped, ns) =>
-      fitted(
-        columnsLine(
-          columns,
-          columns.map(({ shown }) => shown(stamped, ns)),
-        ),
-        width,
-      ),
+  if (as === 'csv') {
+    return (machines) => {
+      const whose = new WhoseLines(machines);
+      return {
+        head: whose.cell(undefined, csvLine(names)),
+        line: ({ machine, stamped, ns }) =>
+          whose.cell(machine, csvLine(columns.map(({ value }) => value(stamped, ns)))),
+      };
+    };
+  }
+  return (machines) => {
+    const whose = new WhoseLines(machines);
+    const line: Printer['line'] = ({ machine, stamped, ns }) => {
+      const cells = columns.map(({ shown }) => shown(stamped, ns));
+      return fitted(whose.line(machine, columnsLine(columns, cells)), width);
+    };
+    return { head: fitted(whose.blank(columnsLine(columns, names)), width), line };
   };
 }

@@ -8,8 +8,11 @@ import type { LiveRun } from '../runs/underway/live-run.ts';
 import { writesIn } from '../gdb/allowed-folder.ts';
 import { liveSubjectOf } from '../gdb/live-subject.ts';
 import { type GdbServer, type GdbServerOptions, serveGdb } from '../gdb/server.ts';
-import type { StubSubject } from '../gdb/stub-subject.ts';
-import { subjectOf } from '../gdb/subject.ts';
+import { oneRun, type Served } from '../gdb/conversation.ts';
+import { severalMachines } from '../gdb/several.ts';
+import { subjectOf, subjectsOf } from '../gdb/subject.ts';
+import { machinesAt } from '../host/trace-source.ts';
+import { RecordedMachines } from '../runs/fabric/recorded-machines.ts';
 import type { RunOptions } from '../runs/machine/run-options.ts';
 
 /** How `retrovisor gdb` is asked to serve. */
@@ -26,18 +29,42 @@ const HELD_MIB = 1024;
 
 /** `retrovisor gdb`: let a stock gdb stand in a recorded run. Resolves to the process status. */
 export async function gdb(path: string, options: GdbOptions): Promise<number> {
-  const recorded = openTimeline(openRecordedRun(NODE, path, { ...options, acceptCut: true }), {
-    heldBytes: HELD_MIB * MIB,
-    onStoredProblem: complain,
-  });
-  const status = statusOfRun(recorded.run);
+  const { served, status, hint } = servedAt(path, options);
   const { host: address, port, once } = options;
   const asked = { ...(address === undefined ? {} : { address }), port, once, say: complain };
-  const server = await listening(subjectOf(recorded, writesIn(options.allowWrite)), asked, '--port');
-  printText(`Waiting for gdb: target remote ${server.target}\n`);
+  const server = await listening(served, asked, '--port');
+  printText(`Waiting for gdb: target ${hint === '' ? 'remote' : 'extended-remote'} ${server.target}\n${hint}`);
   process.once('SIGINT', () => server.close());
   await server.closed;
   return status;
+}
+
+/** What gdb can stand in. */
+interface Recorded {
+  readonly served: Served;
+  readonly status: number;
+  /** What is typed to stand in the others. */
+  readonly hint: string;
+}
+
+/** A recorded run, or all machines of a recording of several. */
+function servedAt(path: string, options: GdbOptions): Recorded {
+  const access = { ...options, acceptCut: true };
+  const writes = writesIn(options.allowWrite);
+  const heldBytes = HELD_MIB * MIB;
+  const joint = machinesAt(path);
+  if (joint === undefined || joint.at !== undefined) {
+    const recorded = openTimeline(openRecordedRun(NODE, path, access), { heldBytes, onStoredProblem: complain });
+    return { served: oneRun(subjectOf(recorded, writes)), status: statusOfRun(recorded.run), hint: '' };
+  }
+  const machines = new RecordedMachines(NODE, joint.file, joint.manifest, { access, heldBytes, say: complain });
+  const subjects = subjectsOf(machines, writes);
+  const statuses = subjects.map((_subject, at) => statusOfRun(machines.timeline(at).run));
+  const others = machines.names
+    .slice(1)
+    .map((name, at) => `  ${name}: add-inferior, inferior ${at + 2}, attach ${at + 2}\n`);
+  const hint = `It is ${machines.names[0]}'s.\n${others.join('')}With \`set schedule-multiple on\` all go together.\n`;
+  return { served: severalMachines(subjects, 0), status: Math.max(...statuses), hint };
 }
 
 /** What of a run's options is about gdb. */
@@ -49,7 +76,7 @@ export async function serveLive(
   { gdb: port, gdbAddress: address, gdbWrites, startsStopped }: GdbWanted,
 ): Promise<GdbServer | undefined> {
   if (live === undefined || port === undefined) return undefined;
-  const subject = liveSubjectOf(live, writesIn(gdbWrites));
+  const subject = oneRun(liveSubjectOf(live, writesIn(gdbWrites)));
   const asked = { ...(address === undefined ? {} : { address }), port, once: false, say: complain };
   const server = await listening(subject, asked, '-gdb tcp::PORT');
   live.isHeld = startsStopped;
@@ -64,8 +91,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'there is no such host',
 };
 
-const listening = (subject: StubSubject, options: GdbServerOptions, other: string): Promise<GdbServer> =>
-  serveGdb(subject, options).catch((error: unknown) => {
+const listening = (served: Served, options: GdbServerOptions, other: string): Promise<GdbServer> =>
+  serveGdb(served, options).catch((error: unknown) => {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     const at = options.address === undefined ? '' : ` of ${options.address}`;
     const why = REASONS[code] ?? String(error);

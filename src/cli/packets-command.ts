@@ -15,11 +15,12 @@ import { hexDump, packetJson, packetLine } from '../replay/packets/packet-text.t
 import { TraceDamage } from '../replay/trace/damage.ts';
 import { inOrder } from '../replay/trace/in-order.ts';
 import type { TraceReader } from '../replay/trace/reader.ts';
-import { readDescription } from '../runs/machine/machine-description.ts';
+import { type MachineDescription, readDescription } from '../runs/machine/machine-description.ts';
 import { wiresOf } from '../runs/machine/wires-of.ts';
+import { asUsage } from '../options/usage.ts';
 import { attended } from './disk-opened.ts';
-import { asUsage } from './events-command.ts';
-import { openToLook, type Print } from './trace-commands.ts';
+import { type MachineIn, machinesIn, SoundMachines, WhoseLines } from './machines-in.ts';
+import type { Print } from './trace-commands.ts';
 
 /** Which packets are printed, and how. */
 export interface PacketsForm {
@@ -48,15 +49,17 @@ const LOOK_AGAIN_MS = 200;
 /** `retrovisor packets`: a line a packet. Resolves to the process status. */
 export async function printPackets(path: string, form: PacketsForm, printing: Printing): Promise<number> {
   const isWanted = form.condition === undefined ? () => true : asUsage(() => packetCondition(form.condition!));
-  const isFollowed = form.follow === true;
-  // A trace that is being recorded has no end, which is nothing to tell of.
-  const trace = isFollowed ? await openGrowing(path) : openToLook(path);
-  const machine = readDescription(trace.header.machine, path);
-  const reader = new PacketReader({ ...machine, net: wiresOf(machine) });
-  const shown = new Shown(form, isWanted, printing.print);
-  if (!isFollowed) return await readAll(trace, new Following(reader, shown));
-  return await follow(path, new Following(reader, shown), printing);
+  if (form.follow === true) {
+    // A trace that is being recorded has no end, which is nothing to tell of.
+    const trace = await openGrowing(path);
+    const shown = new Shown(form, isWanted, printing.print, new WhoseLines([{ name: undefined }]));
+    return await follow(path, new Following(readerOf(readDescription(trace.header.machine, path)), shown), printing);
+  }
+  const machines = machinesIn(path);
+  return await readAll(machines, new Shown(form, isWanted, printing.print, new WhoseLines(machines)));
 }
+
+const readerOf = (machine: MachineDescription): PacketReader => new PacketReader({ ...machine, net: wiresOf(machine) });
 
 /** Says what is wanted, up to the limit. */
 class Shown {
@@ -64,9 +67,11 @@ class Shown {
   private readonly form: PacketsForm;
   private readonly isWanted: (told: PacketTold) => boolean;
   private readonly print: Print;
+  private readonly whose: WhoseLines;
 
-  constructor(form: PacketsForm, isWanted: (told: PacketTold) => boolean, print: Print) {
+  constructor(form: PacketsForm, isWanted: (told: PacketTold) => boolean, print: Print, whose: WhoseLines) {
     this.left = form.limit;
+    this.whose = whose;
     this.form = form;
     this.isWanted = isWanted;
     this.print = print;
@@ -76,12 +81,14 @@ class Shown {
     return this.left <= 0;
   }
 
-  take(told: PacketTold): void {
+  take(told: PacketTold, machine = 0): void {
     if (this.isFull || !this.isWanted(told)) return;
     this.left -= 1;
+    const { whose } = this;
     const { json, hex, width } = this.form;
-    this.print(json === true ? packetJson(told) : fitted(packetLine(told), width));
-    if (hex === true) for (const line of hexDump(told.stamped.event.bytes)) this.print(line);
+    const line = json === true ? '' : fitted(whose.line(machine, packetLine(told)), width);
+    this.print(json === true ? whose.json(machine, packetJson(told), undefined) : line);
+    if (hex === true) for (const row of hexDump(told.stamped.event.bytes)) this.print(whose.line(machine, row));
   }
 }
 
@@ -123,11 +130,22 @@ class Following {
 /** Who sees lines come needs no progress between them. */
 const seesLines = (): boolean => process.stdout.isTTY === true || process.env['COLUMNS'] !== undefined;
 
-async function readAll(trace: TraceReader, following: Following): Promise<number> {
-  const done = await attended(seesLines() ? undefined : 'Reading', following.on(trace));
-  if (done === undefined) return INTERRUPTED;
-  if (done.damage !== undefined && done.damage !== trace.damage) complain(done.damage);
-  return done.damage === undefined && trace.damage === undefined ? 0 : 1;
+async function readAll(machines: readonly MachineIn[], shown: Shown): Promise<number> {
+  const readers = machines.map(({ description }) => readerOf(description));
+  const work = function* (): Work<{ readonly status: number }> {
+    const sound = new SoundMachines(machines, tellsOfPackets);
+    let told = 0;
+    for (const { machine, stamped } of sound.byClock()) {
+      const packet = readers[machine]!.next(stamped);
+      if (packet !== undefined) shown.take(packet, machine);
+      if (shown.isFull) break;
+      told += 1;
+      if (told % PIECE === 0) yield stamped.seq / machines[machine]!.trace.eventCount;
+    }
+    return { status: sound.status };
+  };
+  const done = await attended(seesLines() ? undefined : 'Reading', work());
+  return done === undefined ? INTERRUPTED : done.status;
 }
 
 /** A trace that is being recorded: one that has just begun is waited for. */

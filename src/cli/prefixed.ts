@@ -1,5 +1,5 @@
 /** What several guests print, on one terminal: each line with the name of who said it. */
-import { printable } from '../base/printable.ts';
+import { labelsOf } from '../base/labels.ts';
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
@@ -12,9 +12,8 @@ export class Prefixed {
   private open: string | undefined;
 
   constructor(names: readonly string[], write: (bytes: Uint8Array) => void) {
-    const width = Math.max(...names.map((name) => name.length));
     this.write = write;
-    this.prefixes = new Map(names.map((name) => [name, Buffer.from(`${printable(name).padEnd(width)} | `)]));
+    this.prefixes = new Map(labelsOf(names).map((label, at) => [names[at]!, Buffer.from(label)]));
   }
 
   print(name: string, bytes: Uint8Array): void {

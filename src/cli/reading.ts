@@ -1,4 +1,6 @@
 import { type Command, Option } from 'commander';
+import { asUsage } from '../options/usage.ts';
+import { timeAsked } from '../base/virtual-time.ts';
 import { wholeNumber } from '../options/qemu-values.ts';
 import type { Outcome } from './outcome.ts';
 import { shownWidth } from './shown-width.ts';
@@ -27,14 +29,24 @@ const CHAIN_SHOWN = 200;
 const position = (option: string, text: string | undefined, usual: number): number =>
   text === undefined ? usual : wholeNumber(option, text, 0, FURTHEST);
 
+const isMoment = (text: string | undefined): text is string => text?.startsWith('@') === true;
+
+/** A place that is a tick. */
+const tickOf = (option: string, text: string | undefined): number | undefined =>
+  text === undefined || isMoment(text) ? undefined : wholeNumber(option, text, 0, FURTHEST);
+
+/** A place that is a virtual time, as `@12.5ms`. */
+const momentOf = (text: string | undefined): number | undefined =>
+  isMoment(text) ? asUsage(() => timeAsked(text.slice(1))) : undefined;
+
 /** A member that is there when it has a value. */
 const given = <K extends string, V>(name: K, value: V | undefined): { readonly [N in K]?: V } =>
   (value === undefined ? {} : { [name]: value }) as { readonly [N in K]?: V };
 
 async function events(path: string, options: EventsOptions, print: Print): Promise<number> {
   const filter = {
-    fromTick: position('--from', options.from, 0),
-    toTick: position('--to', options.to, FURTHEST),
+    ...given('fromTick', tickOf('--from', options.from)),
+    ...given('toTick', tickOf('--to', options.to)),
     inputsOnly: options.inputs === true,
     ...given(
       'kinds',
@@ -47,6 +59,8 @@ async function events(path: string, options: EventsOptions, print: Print): Promi
   const form = {
     limit: position('--limit', options.limit, options.chain === undefined ? FURTHEST : CHAIN_SHOWN),
     ...given('as', options.traceCmd === true ? ('trace-cmd' as const) : formOf(options)),
+    ...given('fromNs', momentOf(options.from)),
+    ...given('toNs', momentOf(options.to)),
     ...given('columns', options.columns?.split(',')),
     ...given('width', shownWidth()),
     ...given('chain', options.chain === undefined ? undefined : eventNumber(options.chain)),
@@ -67,11 +81,13 @@ function formOf({ json, csv }: { readonly json?: boolean; readonly csv?: boolean
 export function addReadingEvents(program: Command, { print, done }: Outcome): void {
   program
     .command('events <file>')
-    .description('print a trace, a line an event: its number, its tick, who, what')
+    .description(
+      'print a trace, a line an event: its number, its tick, who, what; of several machines by their one clock',
+    )
     .option('-e, --event <name...>', 'only these events; * stands for anything')
     .option('--if <condition>', "only where it holds: 'exit_reason == EPT_VIOLATION && gpa >= 0xfec00000'")
-    .option('--from <tick>', 'from this tick')
-    .option('--to <tick>', 'up to this tick')
+    .option('--from <place>', 'from this tick, or virtual time: @12.5ms')
+    .option('--to <place>', 'up to this tick, or virtual time')
     .option('--source <name>', 'only from this source: vcpu0, main-loop, timer ...')
     .option('--containing <text>', 'only events whose text contains this')
     .option('--chain <event>', 'only what led to this one (its number) and what it led to in turn, as a tree')
@@ -89,6 +105,7 @@ export function addReadingEvents(program: Command, { print, done }: Outcome): vo
       '--event <name>',
       'instead of vmexit: ioport, mmio, msr, cpuid, hypercall; disk: requests to drives; net: packets',
     )
+    .option('--table <name>', 'instead: packets: exits, interrupts and copies for each packet of its network cards')
     .option('--if <condition>', "only those of which it holds: 'guest_rip >= 0xffffffff80000000'")
     .option('--key <name>', 'sorted by: sample, time, guest, name')
     .option('--vcpu <n>', 'of one processor')
@@ -97,9 +114,10 @@ export function addReadingEvents(program: Command, { print, done }: Outcome): vo
     .action(async (file, options) => {
       const vcpu = options.vcpu === undefined ? undefined : wholeNumber('--vcpu', options.vcpu, 0, FURTHEST);
       const { printStatistics } = await import('./stat-command.ts');
-      const { event, key } = options;
+      const { event, key, table } = options;
       const asked = {
         ...given('event', event),
+        ...given('table', table),
         ...given('key', key),
         ...given('vcpu', vcpu),
         ...given('condition', options.if),

@@ -18,6 +18,7 @@ interface Asked {
   readonly seed: string;
   readonly trace: string | false;
   readonly wallClock?: string;
+  readonly checkpoints?: boolean;
   readonly quiet?: boolean;
 }
 
@@ -29,6 +30,7 @@ function command(): Command {
     .option('--seed <text>', 'the seed all chance is drawn from; each machine draws its own', '1')
     .option('--trace <file>', 'where all of them are recorded', 'retrovisor.trace')
     .option('--no-trace', 'do not record')
+    .option('--checkpoints', 'leave checkpoints of each beside that, as `retrovisor index` does afterwards')
     .option('--wall-clock <time>', "time at power-on: ISO form or seconds since 1970 (default: the host's)")
     .option('--quiet', 'say neither what is recorded where at the start, nor at the end what it came to')
     .exitOverride()
@@ -49,12 +51,13 @@ function planOf(argv: readonly string[]): { readonly plan: Plan; readonly quiet:
     const said = error.message.replace(/^error: /, '');
     throw new UsageProblem(`${said}: what is about one machine stands in the file of --machine.`);
   }
-  const { machine, seed, trace, wallClock, quiet = false } = options.opts<Asked>();
+  const { machine, seed, trace, wallClock, checkpoints = false, quiet = false } = options.opts<Asked>();
+  if (checkpoints && trace === false) throw new UsageProblem('--checkpoints needs a trace.');
   const plan = machinesAsked(machine, NODE.images.read('machines', machine), {
     ...{ seed, trace: trace === false ? undefined : trace },
     wallClock: wallClock ?? `${NODE.wallClock() / NS_PER_S}`,
   });
-  return { plan, quiet, file: machine };
+  return { plan: { ...plan, checkpoints }, quiet, file: machine };
 }
 
 /** `retrovisor run --machine FILE`. Resolves to the process status. */

@@ -13,7 +13,10 @@ export function addTimeTravel(program: Command, outcome: Outcome): void {
   withImages(program.command('debug <file>'))
     .description('stand in a recorded run: step back, search, ask; `help` at its prompt')
     .option('--symbols <file...>', 'names of addresses: an ELF file with .symtab, or a System.map')
-    .option('--at <place>', 'start there: a tick, #EVENT, 25%, print "TEXT", or the first event of a KIND [TEXT]')
+    .option(
+      '--at <place>',
+      'start there: a tick, @12.5ms, #EVENT, 25%, print "TEXT", or the first event of a KIND [TEXT]',
+    )
     .option('--ex <command...>', 'answer these first')
     .option('--batch', 'and then end')
     .action(async (file, options) => {
@@ -33,7 +36,7 @@ export function addTimeTravel(program: Command, outcome: Outcome): void {
     });
   withImages(program.command('symbols <file>'))
     .description("write the recorded Linux kernel's own names, and how to unwind its stack, to a file for gdb")
-    .option('--at <place>', 'where they are read: start, end, a tick, #EVENT, 25%', 'end')
+    .option('--at <place>', 'where they are read: start, end, a tick, @12.5ms, #EVENT, 25%', 'end')
     .option('-o, --output <file>', 'the ELF file', 'kernel.sym')
     .action(async (file, options) => {
       const { symbols } = await import('./symbols.ts');
@@ -47,7 +50,7 @@ export function addTimeTravel(program: Command, outcome: Outcome): void {
     });
   withImages(program.command('fork <file>'))
     .description('run on from a mark with something changed, into a trace of its own')
-    .option('--at <place>', 'start, a tick, #EVENT, 25%, or the first event of a KIND [TEXT]')
+    .option('--at <place>', 'start, a tick, @12.5ms, #EVENT, 25%, or the first event of a KIND [TEXT]')
     .option('--set <change...>', 'like rax=5, mem:0x1000=c3, "drop irq 0x40", "type ls\\n"; --set help lists them')
     .option('--trace <file>', 'where the new run is recorded', 'fork.trace')
     .option('--ticks <n>', "stop after n instructions in all; the parent's number when absent")
@@ -78,7 +81,7 @@ function addDisk(program: Command, { print, done }: Outcome): void {
     .option('--drive <id>', 'which drive, of several')
     .option(
       '--at <place>',
-      'of export and crash: a tick, #EVENT, 25%, print "TEXT", an event; of --points: from there on',
+      'of export and crash: a tick, @12.5ms, #EVENT, 25%, print "TEXT", an event; of --points: from there on',
     )
     .option('-o, --output <file>', 'the image to write, with holes, whole or not at all')
     .option('--seed <text>', 'of crash: what of the writes that were not durable is lost')

@@ -23,22 +23,44 @@ export function openToLook(path: string): TraceReader {
 }
 
 /** Tell a reader every event, oldest first, until it has enough. Returns the status, once any damage is said. */
-export const readThrough = (trace: TraceReader, read: (stamped: Stamped) => boolean): number =>
-  asFarAsSound(trace, TraceDamage, () => {
-    for (const stamped of inOrder(trace)) if (!read(stamped)) return;
-  });
+export function readThrough(trace: TraceReader, read: (stamped: Stamped) => boolean): number {
+  const sound = new SoundEvents(trace);
+  for (const stamped of sound.inOrder()) if (!read(stamped)) break;
+  return sound.status;
+}
+
+/** The events of a trace as far as they can be read. */
+export class SoundEvents {
+  /** Of a process that has read them. */
+  status: number;
+  private readonly trace: TraceReader;
+  private readonly say: (sentence: string) => void;
+
+  constructor(trace: TraceReader, say: (sentence: string) => void = complain) {
+    this.trace = trace;
+    this.say = say;
+    this.status = trace.damage === undefined ? 0 : DAMAGED;
+  }
+
+  /** Oldest first; of kinds that are not wanted only some. What is damage to who reads on is said once, and ends it. */
+  *inOrder(isWanted?: (kind: string) => boolean): Generator<Stamped, void> {
+    try {
+      yield* inOrder(this.trace, 0, isWanted);
+    } catch (damage) {
+      if (!(damage instanceof TraceDamage)) throw damage;
+      if (damage.message !== this.trace.damage) this.say(damage.message);
+      this.status = DAMAGED;
+    }
+  }
+}
 
 /** Read until the end, or until what is damage to this reader, which is said once. Returns the status. */
-function asFarAsSound(
-  { damage: saidAlready }: TraceReader,
-  kind: typeof Problem | typeof TraceDamage,
-  read: () => void,
-): number {
+function asFarAsSound({ damage: saidAlready }: TraceReader, read: () => void): number {
   try {
     read();
     return saidAlready === undefined ? 0 : DAMAGED;
   } catch (damage) {
-    if (!(damage instanceof kind)) throw damage;
+    if (!(damage instanceof Problem)) throw damage;
     if (damage.message !== saidAlready) complain(damage.message);
     return DAMAGED;
   }
@@ -50,7 +72,7 @@ export function printInfo(path: string, print: Print): number {
   const names = Object.keys(trace.header.vocabulary);
   const counts = new Float64Array(names.length);
   let last: Stamped | undefined;
-  const status = asFarAsSound(trace, Problem, () => {
+  const status = asFarAsSound(trace, () => {
     // Of an event its kind alone is read: a long run is told of at once.
     for (const [chunk, places] of kindsUpTo(trace, Number.POSITIVE_INFINITY)) {
       for (const place of places) counts[place]! += 1;
@@ -59,7 +81,7 @@ export function printInfo(path: string, print: Print): number {
     }
   });
   printHeader(path, trace, print);
-  const disks = asFarAsSound(trace, Problem, () => printBlocks(trace, print));
+  const disks = asFarAsSound(trace, () => printBlocks(trace, print));
   if (last !== undefined) print(`ends at event ${last.seq}, tick ${last.tick}`);
   const kinds = names.map((kind, place) => [kind, counts[place] as number] as const).filter(([, count]) => count > 0);
   printCounts(

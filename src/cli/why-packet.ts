@@ -1,11 +1,15 @@
+import type { Work } from '../base/work.ts';
 import { statusOf } from '../host/terminal.ts';
 import { packetPath, pathLines } from '../replay/packets/packet-path.ts';
 import { lazyEvents } from '../replay/trace/lazy-events.ts';
-import { readDescription } from '../runs/machine/machine-description.ts';
+import { type Leg, packetLegs } from '../runs/fabric/packet-legs.ts';
 import { wiresOf } from '../runs/machine/wires-of.ts';
+import { UsageProblem } from '../options/usage.ts';
+import { companyOf } from './company.ts';
 import { attended } from './disk-opened.ts';
+import { type MachineIn, machinesIn, WhoseLines } from './machines-in.ts';
 import { symbolsIn } from './symbols-in.ts';
-import { openToLook, type Print } from './trace-commands.ts';
+import type { Print } from './trace-commands.ts';
 
 /** Which packet, and whose names its instruction has. */
 export interface WhyOptions {
@@ -16,16 +20,38 @@ export interface WhyOptions {
 const INTERRUPTED = statusOf('SIGINT');
 const DAMAGED = 1;
 
-/** `retrovisor packets --why N`: a packet's way by the events alone. Resolves to the process status. */
+/**
+ * `retrovisor packets --why N`: a packet's way by the events alone, through all machines it was on. Resolves to the
+ * process status.
+ */
 export async function whyPacket(path: string, { number, symbols }: WhyOptions, print: Print): Promise<number> {
   const names = symbolsIn(symbols);
-  const trace = openToLook(path);
-  const description = readDescription(trace.header.machine, path);
-  const machine = { ...description, net: wiresOf(description) };
+  const company = companyOf(path);
+  const machines = company?.machines ?? machinesIn(path);
+  if (company === undefined && machines.length > 1) {
+    throw new UsageProblem(`--why is asked of one machine: ${machines[0]!.path}, or another by its name.`);
+  }
+  const runs = machines.map(readRun);
+  const work = function* (): Work<Leg[]> {
+    if (company !== undefined)
+      return yield* packetLegs(runs, company.passages, { machine: company.at, packet: number });
+    const { events, machine } = runs[0]!;
+    return [{ machine: 0, path: yield* packetPath(events, number, machine), leftNs: undefined }];
+  };
+  const legs = await attended('Reading', work());
+  if (legs === undefined) return INTERRUPTED;
+  const whose = new WhoseLines(machines);
+  // Symbols are those of the guest that was asked about.
+  const nameOf = (at: number) => (address: bigint) => (at === (company?.at ?? 0) ? names.nameOf(address) : undefined);
+  for (const { machine: at, path: way, leftNs } of legs) {
+    const { events, machine } = runs[at]!;
+    const lines = pathLines(way, { events: events.length, machine, nameOf: nameOf(at), leftNs });
+    for (const line of lines) print(whose.line(at, line));
+  }
+  return runs.every(({ damage }) => damage === undefined) ? 0 : DAMAGED;
+}
+
+function readRun({ trace, description }: MachineIn) {
   const { events, damage } = lazyEvents(trace);
-  const way = await attended('Reading', packetPath(events, number, machine));
-  if (way === undefined) return INTERRUPTED;
-  const setting = { events: events.length, machine, nameOf: (address: bigint) => names.nameOf(address) };
-  for (const line of pathLines(way, setting)) print(line);
-  return damage === undefined ? 0 : DAMAGED;
+  return { events, damage, machine: { ...description, net: wiresOf(description) } };
 }

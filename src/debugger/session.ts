@@ -4,6 +4,8 @@ import { finish, type Work } from '../base/work.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { describeDivergence } from '../replay/divergence.ts';
 import type { Mark, Timeline } from '../replay/timeline.ts';
+import type { PacketRun } from '../runs/fabric/packet-legs.ts';
+import type { Passages } from '../runs/fabric/passages.ts';
 import type { Verifier } from '../replay/verify.ts';
 import type { Arrived, Journey } from './travel/travel.ts';
 import { createTraveller, type Traveller } from './travel/traveller.ts';
@@ -21,9 +23,22 @@ export interface DebuggedRun {
   readonly verifier: Verifier;
 }
 
+/** The machines that were recorded together with one, which is one of them. */
+export interface Neighbours {
+  readonly names: readonly string[];
+  /** Its own place among them. */
+  readonly own: number;
+  readonly runs: readonly PacketRun[];
+  readonly passages: Passages;
+  /** One of them to be stood in. Throws a Problem when it cannot be run again here. */
+  session(machine: number): DebugSession;
+}
+
 /** A place in a recorded run, and what is asked there. */
 export interface DebugSession extends Vantage {
   readonly run: DebuggedRun;
+  /** Absent: it was recorded alone. */
+  neighbours: Neighbours | undefined;
   /** The processor questions are about. */
   vcpu: number;
   symbols: SymbolTable;
@@ -76,6 +91,7 @@ export function openDebugSession(run: DebuggedRun): DebugSession {
       traveller ??= createTraveller({ timeline, lastSeq: last?.seq ?? 0, lastTick: end.tick });
       return traveller;
     },
+    neighbours: undefined,
     stops: [],
     met: undefined,
     follow(journey) {
@@ -95,7 +111,7 @@ export function openDebugSession(run: DebuggedRun): DebugSession {
     get seq() {
       return asked ?? timeline.now.seq;
     },
-    at: (place) => session.goTo(finish(markOf(place, events, timeline.now))),
+    at: (place) => session.goTo(finish(markOf(place, { events, pace: timeline.machine.state.config }, timeline.now))),
     goTo: (place) => finish(session.going(place)),
     *going(place) {
       try {

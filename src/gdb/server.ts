@@ -3,8 +3,7 @@ import { unreachable } from '../base/invariant.ts';
 import { type AddressInfo, createServer, isIPv6, type Server, type Socket } from 'node:net';
 import { doorTo } from './door.ts';
 import { type Arrival, type LineState, packetOf, hexText, receive } from './packet.ts';
-import { answerPacket, arriveWith, freshStub, type StubState } from './stub.ts';
-import type { StubSubject } from './stub-subject.ts';
+import type { Conversation, Served } from './conversation.ts';
 
 /** A gdb server. */
 export interface GdbServer {
@@ -44,7 +43,7 @@ const INTERRUPTED = '02';
 
 interface Client {
   readonly socket: Socket;
-  readonly stub: StubState;
+  readonly talk: Conversation;
   readonly waiting: string[];
   isBusy: boolean;
   isInterrupted: boolean;
@@ -58,16 +57,15 @@ interface Client {
 }
 
 /** Listen for one gdb at a time. */
-export async function serveGdb(subject: StubSubject, options: GdbServerOptions): Promise<GdbServer> {
+export async function serveGdb(served: Served, options: GdbServerOptions): Promise<GdbServer> {
   let current: Client | undefined;
   const enter = (socket: Socket, line: LineState, arrivals: readonly Arrival[]): void => {
-    subject.joined();
-    const client = welcome(subject, socket, options.say);
+    const client = welcome(served, socket, options.say);
     current = client;
     // The next may come when nothing of this one is under way any more.
     client.depart = () => {
       current = undefined;
-      subject.left(client.isKill);
+      served.left(client.isKill);
       options.say('gdb has left.');
       if (options.once) server.close();
     };
@@ -75,8 +73,8 @@ export async function serveGdb(subject: StubSubject, options: GdbServerOptions):
       client.isGone = true;
       if (!client.isBusy) client.depart();
     });
-    hear(client, subject, arrivals);
-    socket.on('data', (bytes: Buffer) => hear(client, subject, receive(line, bytes)));
+    hear(client, served, arrivals);
+    socket.on('data', (bytes: Buffer) => hear(client, served, receive(line, bytes)));
   };
   const server = createServer(doorTo({ isTaken: () => current !== undefined, enter, say: options.say }));
   const { address, port } = await listening(server, options);
@@ -108,10 +106,10 @@ function listening(server: Server, { address = LOOPBACK, port }: GdbServerOption
   });
 }
 
-function welcome(subject: StubSubject, socket: Socket, say: (sentence: string) => void): Client {
+function welcome(served: Served, socket: Socket, say: (sentence: string) => void): Client {
   const client: Client = {
     socket,
-    stub: freshStub(subject),
+    talk: served.begin(),
     waiting: [],
     isBusy: false,
     isInterrupted: false,
@@ -126,7 +124,7 @@ function welcome(subject: StubSubject, socket: Socket, say: (sentence: string) =
   return client;
 }
 
-function hear(client: Client, subject: StubSubject, arrivals: readonly Arrival[]): void {
+function hear(client: Client, served: Served, arrivals: readonly Arrival[]): void {
   // Whoever sends something else between packets is no gdb, whatever came before.
   if (arrivals.some(({ kind }) => kind === 'noise')) {
     client.say('What gdb sent is no packet: it was disconnected.');
@@ -134,28 +132,28 @@ function hear(client: Client, subject: StubSubject, arrivals: readonly Arrival[]
     return;
   }
   for (const arrival of arrivals) {
-    if (arrival.kind === 'packet') takePacket(client, subject, arrival.body);
+    if (arrival.kind === 'packet') takePacket(client, served, arrival.body);
     else if (arrival.kind === 'interrupt') client.isInterrupted = client.isBusy;
     else if (arrival.kind === 'nack') {
       // gdb also says so when it has waited for two seconds: the answer is on its way then.
-      if (client.stub.acknowledges && !client.isBusy) write(client, client.lastSent);
+      if (client.talk.acknowledges && !client.isBusy) write(client, client.lastSent);
     } else if (arrival.kind === 'malformed') {
       client.say(`A packet from gdb was not understood: ${arrival.why}.`);
-      write(client, client.stub.acknowledges ? '-' : packetOf('E22'));
+      write(client, client.talk.acknowledges ? '-' : packetOf('E22'));
     }
   }
 }
 
-function takePacket(client: Client, subject: StubSubject, body: string): void {
+function takePacket(client: Client, served: Served, body: string): void {
   if (client.isGone) return;
-  if (client.stub.acknowledges) write(client, '+');
+  if (client.talk.acknowledges) write(client, '+');
   if (client.waiting.length >= MOST_WAITING) {
     client.say(`gdb sent more than ${MOST_WAITING} packets without waiting for an answer: it was disconnected.`);
     client.socket.destroy();
     return;
   }
   client.waiting.push(body);
-  if (!client.isBusy) serveWaiting(client, subject);
+  if (!client.isBusy) serveWaiting(client, served);
 }
 
 function send(client: Client, body: string): void {
@@ -175,11 +173,11 @@ function write(client: Client, text: string): void {
   socket.destroy();
 }
 
-function serveWaiting(client: Client, subject: StubSubject): void {
+function serveWaiting(client: Client, served: Served): void {
   while (!client.isBusy && !client.isGone) {
     const body = client.waiting.shift();
     if (body === undefined) return;
-    const answer = guarded(client, () => answerPacket(client.stub, subject, body));
+    const answer = guarded(client, () => client.talk.answer(body));
     if (answer === undefined) continue;
     switch (answer.kind) {
       case 'reply':
@@ -188,14 +186,14 @@ function serveWaiting(client: Client, subject: StubSubject): void {
         client.isKill = answer.then === 'kill';
         break;
       case 'journey':
-        travelOn(client, subject, answer.journey, (stop) => {
-          for (const notice of subject.takeNotices()) send(client, `O${hexText(printable(notice))}`);
-          send(client, arriveWith(client.stub, subject, stop));
+        travelOn(client, served, answer.journey, (stop) => {
+          for (const notice of served.takeNotices()) send(client, `O${hexText(printable(notice))}`);
+          send(client, client.talk.arrive(stop));
         });
         break;
       case 'sentences':
-        travelOn(client, subject, breathing(client, answer.sentences), (text) => {
-          client.stub.stopped.last = { why: 'step', vcpu: client.stub.stopped.last.vcpu };
+        travelOn(client, served, breathing(client, answer.sentences), (text) => {
+          client.talk.told();
           send(client, hexText(printable(`${text}\n`)));
         });
         break;
@@ -206,8 +204,8 @@ function serveWaiting(client: Client, subject: StubSubject): void {
 }
 
 /** Said once: what is shown from there on is not what was recorded. */
-function warnOfDivergence(client: Client, subject: StubSubject): void {
-  const problem = subject.problem();
+function warnOfDivergence(client: Client, served: Served): void {
+  const problem = served.problem();
   if (problem === undefined || client.isWarned) return;
   client.isWarned = true;
   client.say(problem);
@@ -244,7 +242,7 @@ function guarded<T>(client: Client, attempt: () => T): T | undefined {
 }
 
 /** Drive a journey piece by piece, and look at the line between two. */
-function travelOn<T>(client: Client, subject: StubSubject, way: Generator<void, T, void>, end: (at: T) => void): void {
+function travelOn<T>(client: Client, served: Served, way: Generator<void, T, void>, end: (at: T) => void): void {
   client.isBusy = true;
   client.isInterrupted = false;
   const goOn = (): void => {
@@ -256,27 +254,25 @@ function travelOn<T>(client: Client, subject: StubSubject, way: Generator<void, 
     }
     if (client.isInterrupted) {
       way.return(undefined as never);
-      client.isBusy = false;
-      send(client, arriveWith(client.stub, subject, { why: 'step', vcpu: subject.traveller.vcpu }, INTERRUPTED));
-      serveWaiting(client, subject);
+      travelOn(client, served, client.talk.halt(), (stop) => send(client, client.talk.arrive(stop, INTERRUPTED)));
       return;
     }
     const next = guarded(client, () => way.next());
     if (next === undefined) {
       client.isBusy = false;
-      serveWaiting(client, subject);
+      serveWaiting(client, served);
       return;
     }
     const { done, value } = next;
     if (done !== true) {
-      if (subject.rests()) setTimeout(goOn, RESTING_MS);
+      if (served.rests()) setTimeout(goOn, RESTING_MS);
       else setImmediate(goOn);
       return;
     }
     client.isBusy = false;
-    warnOfDivergence(client, subject);
+    warnOfDivergence(client, served);
     end(value);
-    serveWaiting(client, subject);
+    serveWaiting(client, served);
   };
   goOn();
 }

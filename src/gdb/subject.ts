@@ -1,10 +1,13 @@
-import { finish, leave } from '../base/work.ts';
+import { finish, leave, type Work } from '../base/work.ts';
 import { assemble } from '../runs/machine/assemble.ts';
 import type { RecordedTimeline } from '../runs/recorded/recorded-run.ts';
+import { Moments } from '../replay/places.ts';
 import { describeDivergence } from '../replay/divergence.ts';
 import { traceInputs } from '../replay/trace/trace-inputs.ts';
 import { type GuestView, readLinear, vcpuCount } from '../machine/guest-view.ts';
 import { answering } from '../debugger/prompt/prompt.ts';
+import { neighboursIn } from '../debugger/prompt/company.ts';
+import type { RecordedMachines } from '../runs/fabric/recorded-machines.ts';
 import { type DebugSession, openDebugSession } from '../debugger/session.ts';
 import { saveDiversion } from '../debugger/forks/diversion.ts';
 import { forksOf } from '../debugger/forks/forks.ts';
@@ -12,11 +15,25 @@ import { type Ground, LONGEST_INSTRUCTION, looksAt } from '../debugger/forks/gro
 import { QUESTIONS } from '../debugger/prompt/commands.ts';
 import { type PathFor, WRITES_NOTHING } from './allowed-folder.ts';
 import type { Sentences } from './monitor.ts';
-import type { StubSubject } from './stub-subject.ts';
+import type { MachineSubject } from './several.ts';
 import { createTraveller, type Traveller } from '../debugger/travel/traveller.ts';
 
-/** A recorded run as gdb's stub looks at it. */
-export function subjectOf(recorded: RecordedTimeline, pathFor: PathFor = WRITES_NOTHING): StubSubject {
+/** The machines of a recording as gdb looks at them. */
+export function subjectsOf(machines: RecordedMachines, pathFor: PathFor = WRITES_NOTHING): MachineSubject[] {
+  const sessions = machines.names.map((_name, own) => {
+    const session = openDebugSession(machines.timeline(own));
+    session.neighbours = neighboursIn(machines, own, (other) => sessions[other]!);
+    return session;
+  });
+  return machines.names.map((name, at) => ({ ...subjectOf(machines.timeline(at), pathFor, sessions[at]), name }));
+}
+
+/** A recorded run as gdb's stub looks at it. `session`: what answers questions of the prompt. */
+export function subjectOf(
+  recorded: RecordedTimeline,
+  pathFor: PathFor = WRITES_NOTHING,
+  session: DebugSession = openDebugSession(recorded),
+): Omit<MachineSubject, 'name'> {
   const { verifier, run, timeline, events } = recorded;
   const view: GuestView = { machine: timeline.machine };
   const last = events[events.length - 1];
@@ -46,7 +63,7 @@ export function subjectOf(recorded: RecordedTimeline, pathFor: PathFor = WRITES_
       return `${path}: ${diversion.endSeq} events. ${compare}`;
     },
   );
-  const session = openDebugSession(recorded);
+  const moments = new Moments({ events, pace: run.description });
   return {
     ...looksAt(forks.here),
     traveller: forks.travels,
@@ -63,9 +80,25 @@ export function subjectOf(recorded: RecordedTimeline, pathFor: PathFor = WRITES_
       return answered(session, traveller, line, vcpu);
     },
     takeNotices: forks.takeNotices,
+    *follow(ns) {
+      // What was changed in a fork has no moment that the others share.
+      if (forks.current !== undefined) return;
+      const { mark } = yield* silent(moments.standingAt(ns));
+      yield* silent(timeline.seeking(mark));
+      traveller.deafen();
+    },
     change: forks.change,
     fork: forks.fork,
   };
+}
+
+/** Work whose progress nobody is told. */
+function* silent<T>(work: Work<T>): Generator<void, T, void> {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done === true) return value;
+    yield;
+  }
 }
 
 const ELSEWHERE = 'That is asked of the recorded run: `monitor fork discard` goes back there.';

@@ -99,3 +99,22 @@ export function jointAt(path: string): JointManifest | undefined {
     file.close();
   }
 }
+
+/** A recording of several machines, as a path names it or one of them. */
+export interface NamedMachines {
+  readonly file: string;
+  readonly manifest: JointManifest;
+  /** The place of the one that is named; undefined: none is. */
+  readonly at: number | undefined;
+}
+
+/** The machines a path names: `net.trace`, or one of them, `net.trace:alice`; undefined: it is no such recording. */
+export function machinesAt(path: string): NamedMachines | undefined {
+  const { file, machine } = withMachine(path);
+  const manifest = jointAt(file);
+  if (manifest === undefined) return undefined;
+  if (machine === undefined) return { file, manifest, at: undefined };
+  const at = manifest.machines.findIndex(({ name }) => name === machine);
+  // Who opens it says who there is.
+  return at < 0 ? undefined : { file, manifest, at };
+}

@@ -1,5 +1,4 @@
 /** `-device` and `-debugcon`: which devices are asked for, and whose characters go where. */
-import { Problem } from '../base/problem.ts';
 import type { AnyDriver } from '../devices/driver.ts';
 import { accepts, type Property, type PropertyValue, rangeOf } from '../devices/properties.ts';
 import type { DeviceOption } from '../vmm/options.ts';
@@ -10,7 +9,7 @@ import { type Chardevs, characterBackend, chardevById } from './character-backen
 import { helpOfDriver, helpOfDrivers } from './device-help.ts';
 import { type CommaValue, commaValue, refuseOthers } from './qemu-values.ts';
 import type { CharacterDevice } from '../runs/machine/run-options.ts';
-import { OptionHelp, UsageProblem } from './usage.ts';
+import { asUsage, OptionHelp, UsageProblem } from './usage.ts';
 
 /** The devices asked for, and the characters of those that have some. */
 export interface Devices {
@@ -74,15 +73,6 @@ function idOf(text: string, { properties }: CommaValue, devices: readonly Device
 }
 
 const driverNamed = (name: string): AnyDriver => asUsage(() => optionDriver(name)[1]);
-
-/** What is wrong with a machine is wrong with the command line here. */
-export function asUsage<T>(act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    throw error instanceof Problem ? new UsageProblem(error.message) : error;
-  }
-}
 
 const characterDevice = (driver: AnyDriver, index: number, backend: CharacterDevice['backend']): CharacterDevice => ({
   dev: optionName(driver.name, index),

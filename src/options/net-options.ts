@@ -5,9 +5,9 @@ import { MOST, NETDEV_ID } from '../vmm/limits.ts';
 import type { DeviceOption } from '../vmm/options.ts';
 import { backendDriver, netdevKey } from '../vmm/pc/net-parts.ts';
 import { optionDriver, optionDrivers } from '../vmm/pc/option-parts.ts';
-import { asUsage, propertiesOf } from './device-options.ts';
+import { propertiesOf } from './device-options.ts';
 import { type CommaValue, commaValue, refuseOthers, wholeNumber } from './qemu-values.ts';
-import { UsageProblem } from './usage.ts';
+import { asUsage, UsageProblem } from './usage.ts';
 
 /** The networks asked for, and the cards that `-nic` and `-net nic` stand for. */
 export interface Networks {

@@ -18,3 +18,12 @@ export class OptionHelp extends Problem {
     this.name = 'OptionHelp';
   }
 }
+
+/** What is wrong with what was asked for is wrong with the command line. */
+export function asUsage<T>(understand: () => T): T {
+  try {
+    return understand();
+  } catch (problem) {
+    throw problem instanceof Problem ? new UsageProblem(problem.message) : problem;
+  }
+}

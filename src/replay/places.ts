@@ -1,9 +1,12 @@
 import { Problem, shortly } from '../base/problem.ts';
-import type { Seq, Tick } from '../base/units.ts';
+import type { Ns, Seq, Tick } from '../base/units.ts';
+import { timeAsked } from '../base/virtual-time.ts';
 import type { Work } from '../base/work.ts';
+import type { Pace } from '../events/costs.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { Mark } from './timeline.ts';
 import { filterOf, isUnknownKind, matcher } from './export/event-filter.ts';
+import { eventClock } from './export/report.ts';
 import { printedBy, readPrintPattern } from './export/print-pattern.ts';
 
 /** The furthest mark of a recorded run: just after its last event. */
@@ -15,7 +18,16 @@ export function endOf(events: readonly Stamped[]): Mark {
 /** Just after an event was raised. */
 export const afterEvent = ({ seq, tick }: Stamped): Mark => ({ seq: seq + 1, tick });
 
+/** A run in which places are looked for. */
+export interface PlacedRun {
+  readonly events: readonly Stamped[];
+  readonly pace: Pace;
+}
+
 const NUMBER = /^(#|\+|-|tick\s+)?(\d[\d_]*)(\.\d+)?(%)?$/;
+
+/** `@` and a virtual time: by the clock of all machines of a run. */
+const MOMENT = /^@(.*)$/;
 
 const PRINT = /^print\b\s*(.*)$/s;
 
@@ -23,21 +35,31 @@ const PRINT = /^print\b\s*(.*)$/s;
 export function isMark(text: string): boolean {
   const words = text.trim();
   const [kind = ''] = words.split(/\s+/);
-  return /^(start|end|if\s.*)$/s.test(words) || NUMBER.test(words) || PRINT.test(words) || !isUnknownKind(kind);
+  return (
+    /^(start|end|if\s.*)$/s.test(words) ||
+    NUMBER.test(words) ||
+    MOMENT.test(words) ||
+    PRINT.test(words) ||
+    !isUnknownKind(kind)
+  );
 }
 
 /**
- * The mark somebody means: `start`, `end`, a tick (`1200`, `tick 1200`), an event (`#57`), a share of the run (`25%`),
- * some ticks on or back (`+10`, `-10`), where something was first printed (`print "login:"`), or the first event of a
- * kind whose text holds the rest (`kvm_exit CPUID`) and of which a condition holds (`kvm_pio if port == 0x3f8`).
+ * The mark somebody means: `start`, `end`, a tick (`1200`, `tick 1200`), a virtual time (`@12.5ms`), an event (`#57`),
+ * a share of the run (`25%`), some ticks on or back (`+10`, `-10`), where something was first printed
+ * (`print "login:"`), or the first event of a kind whose text holds the rest (`kvm_exit CPUID`) and of which a
+ * condition holds (`kvm_pio if port == 0x3f8`).
  */
-export function* markOf(text: string, events: readonly Stamped[], now: Mark): Work<Mark | number> {
+export function* markOf(text: string, run: PlacedRun, now: Mark): Work<Mark | number> {
+  const { events } = run;
   const end = endOf(events);
   const words = text.trim();
   if (words === 'start') return 0;
   if (words === 'end') return end;
   const printed = PRINT.exec(words)?.[1];
   if (printed !== undefined) return yield* firstPrinted(printed, events);
+  const moment = MOMENT.exec(words)?.[1];
+  if (moment !== undefined) return yield* momentAsked(moment, run);
   const number = NUMBER.exec(words);
   if (number === null) return yield* firstEvent(words, events);
   const [, sign, digits, fraction, percent] = number;
@@ -56,6 +78,68 @@ export function* markOf(text: string, events: readonly Stamped[], now: Mark): Wo
 function within(tick: Tick, end: Mark): number {
   if (tick <= end.tick) return tick;
   throw new Problem(`Tick ${tick} lies outside the run: it ends at ${end.tick}.`);
+}
+
+function* momentAsked(text: string, run: PlacedRun): Work<Mark | number> {
+  const ns = timeAsked(text);
+  const found = yield* new Moments(run).standingAt(ns);
+  if (found.endNs === undefined) return found.mark;
+  throw new Problem(`@${text} lies outside the run: it ends at @${found.endNs}ns.`);
+}
+
+/** Where a run stood at some moment; at its end, and when that was, if it was over by then. */
+export interface Standing {
+  readonly mark: Mark | number;
+  readonly endNs: Ns | undefined;
+}
+
+/** When each event of a run was, for whoever looks for places by virtual time again and again. */
+export class Moments {
+  private readonly run: PlacedRun;
+  private readonly clock;
+  /** By index, as far as they were asked for. */
+  private readonly times: Ns[] = [];
+
+  constructor(run: PlacedRun) {
+    this.run = run;
+    this.clock = eventClock(run.pace);
+  }
+
+  /** Where the run stood at a virtual time: all that happened by then is over, and nothing that came later. */
+  *standingAt(ns: Ns): Work<Standing> {
+    const { events, pace } = this.run;
+    yield* this.readBeyond(ns);
+    const next = this.firstAfter(ns);
+    const before = events[next - 1];
+    const then = this.times[next - 1] ?? 0;
+    if (next === events.length) return { mark: endOf(events), endNs: then === ns ? undefined : then };
+    const { seq, tick: latest } = events[next] as Stamped;
+    const from = before?.tick ?? 0;
+    const tick = from + Math.floor((ns - then) / pace.nsPerTick);
+    const isBetween = tick > from && tick < latest;
+    return { mark: isBetween ? tick : { seq, tick: Math.min(tick, latest) }, endNs: undefined };
+  }
+
+  private *readBeyond(ns: Ns): Work<void> {
+    const { events } = this.run;
+    const { times } = this;
+    while (times.length < events.length && (times.at(-1) ?? 0) <= ns) {
+      times.push(this.clock.ns(events[times.length] as Stamped));
+      if (times.length % PIECE === 0) yield times.length / events.length;
+    }
+  }
+
+  /** Index of the first event that was later. */
+  private firstAfter(ns: Ns): number {
+    const { times } = this;
+    let [low, high] = [0, times.length];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (times[middle]! <= ns) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
 }
 
 function* firstPrinted(words: string, events: readonly Stamped[]): Work<Mark> {

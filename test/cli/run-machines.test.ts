@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { machineFileIn } from '../../src/cli/machine-file-in.ts';
@@ -52,6 +52,36 @@ describe('a run of several machines', LONG, () => {
     expect(ran({ servers: ['idle'] })).toMatchObject({ status: 0, err: expect.stringContaining('It served') });
     expect(retrovisor(['verify', file('served.trace')])).toMatchObject({ status: 0 });
   });
+
+  test('has checkpoints of each, left while recording or afterwards, that lead where the run leads', () => {
+    const trace = file('kept.trace');
+    const asked = [
+      'debug',
+      `${trace}:two`,
+      '--batch',
+      '--ex',
+      'at 70%',
+      '--ex',
+      'regs',
+      '--ex',
+      'vm one',
+      '--ex',
+      'regs',
+    ];
+    const run = ['run', '--machine', twoTours(), '--trace', trace, '--wall-clock', '1700000000'];
+    expect(retrovisor(run).status).toBe(0);
+    const before = retrovisor(asked).out;
+    const kept = (ran: { out: string }) => ran.out.match(/^[1-9]\d* checkpoints in /gm);
+    expect(kept(retrovisor(['index', trace, '--every', '50000']))).toHaveLength(2);
+    expect(retrovisor(asked)).toEqual({ status: 0, out: before, err: '' });
+    expect(retrovisor([...run, '--checkpoints'])).toMatchObject({ status: 0 });
+    expect(retrovisor(asked)).toEqual({ status: 0, out: before, err: '' });
+    for (const name of ['one', 'two']) {
+      expect(existsSync(`${trace}:${name}.ckpt`)).toBe(true);
+      expect(retrovisor(['info', `${trace}:${name}`]).err).toBe('');
+    }
+    expect(retrovisor([...run, '--no-trace', '--checkpoints']).err).toContain('--checkpoints needs a trace');
+  }, 600_000);
 
   test('that a person ends leaves what can be read of each', async () => {
     const trace = file('ended.trace');

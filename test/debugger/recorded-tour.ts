@@ -7,6 +7,7 @@ import { runOptions } from '../../src/options/run-arguments.ts';
 import { openSession } from '../../src/runs/underway/open-session.ts';
 import { NODE } from '../../src/host/node.ts';
 import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
+import { endOf } from '../../src/replay/places.ts';
 import { type DebugSession, openDebugSession } from '../../src/debugger/session.ts';
 
 const TOUR = fileURLToPath(new URL('../../guests/tour/tour.elf', import.meta.url));
@@ -36,3 +37,18 @@ export function recordRun(options: readonly string[]): void {
 /** Stand at the beginning of a recorded run. */
 export const debugTour = (trace: string, every = 20_000): DebugSession =>
   openDebugSession(openTimeline(openRecordedRun(NODE, trace, {}), { every }));
+
+/** When each event of a run was raised, by the clock of the machine that raises it again. */
+export function timesOf({ run: { timeline, events } }: DebugSession): number[] {
+  const times: number[] = [];
+  timeline.watching(
+    ({ seq }) => {
+      times[seq] = timeline.machine.now();
+    },
+    () => {
+      timeline.seek(0);
+      timeline.seek(endOf(events));
+    },
+  );
+  return times;
+}

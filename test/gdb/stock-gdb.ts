@@ -5,8 +5,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { writesIn } from '../../src/gdb/allowed-folder.ts';
+import { oneRun } from '../../src/gdb/conversation.ts';
 import { serveGdb } from '../../src/gdb/server.ts';
-import { subjectOf } from '../../src/gdb/subject.ts';
+import { severalMachines } from '../../src/gdb/several.ts';
+import { machinesAt } from '../../src/host/trace-source.ts';
+import { RecordedMachines } from '../../src/runs/fabric/recorded-machines.ts';
+import { subjectOf, subjectsOf } from '../../src/gdb/subject.ts';
 import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
 import { NODE } from '../../src/host/node.ts';
 import { type Aside, PLAIN_LANGUAGE, tool } from '../stepping-aside.ts';
@@ -55,7 +59,17 @@ export async function serveHere(trace: string, allowWrite?: string): Promise<Ser
   let said = '';
   const say = (sentence: string): void => void (said += `retrovisor: ${sentence}\n`);
   const recorded = openTimeline(openRecordedRun(NODE, trace, {}), { heldBytes: HELD_BYTES, onStoredProblem: say });
-  const server = await serveGdb(subjectOf(recorded, writesIn(allowWrite)), { port: 0, once: false, say });
+  const server = await serveGdb(oneRun(subjectOf(recorded, writesIn(allowWrite))), { port: 0, once: false, say });
+  return { port: server.port, said: () => said, stop: () => server.close() };
+}
+
+/** The same of all machines of a joint recording. */
+export async function serveMachinesHere(joint: string): Promise<Served> {
+  let said = '';
+  const say = (sentence: string): void => void (said += `retrovisor: ${sentence}\n`);
+  const { manifest } = machinesAt(joint)!;
+  const machines = new RecordedMachines(NODE, joint, manifest, { access: {}, heldBytes: HELD_BYTES, say });
+  const server = await serveGdb(severalMachines(subjectsOf(machines), 0), { port: 0, once: false, say });
   return { port: server.port, said: () => said, stop: () => server.close() };
 }
 
@@ -179,9 +193,10 @@ export interface Stopped {
   stop(): void;
 }
 
-/** Where a stub is, as `target remote` takes it. */
+/** Where a stub is, as `target remote` takes it, or `target extended-remote`. */
 export interface Reached {
   readonly target: string;
+  readonly isExtended?: boolean;
 }
 
 /** What stock gdb prints for a list of commands, standing at the beginning of a served trace. */
@@ -195,14 +210,15 @@ export const gdbOn = (
 
 /** The same for any stub. */
 export async function gdbAt(
-  { target }: Reached,
+  { target, isExtended = false }: Reached,
   folder: string,
   commands: readonly string[],
   file: readonly string[] = [],
   whenPrinted: (out: string, gdb: ChildProcess) => void = () => undefined,
 ): Promise<string> {
   const script = join(folder, `${target.replace(/\W/g, '')}.gdb`);
-  const before = ['set pagination off', 'set confirm off', 'set remotetimeout 60', `target remote ${target}`];
+  const connect = `target ${isExtended ? 'extended-remote' : 'remote'} ${target}`;
+  const before = ['set pagination off', 'set confirm off', 'set remotetimeout 60', connect];
   writeFileSync(script, [...before, ...commands, 'detach', ''].join('\n'));
   // Complaints come by the same pipe as answers, or they would be read in the middle of one.
   const asked = ['-c', 'exec gdb "$@" 2>&1', 'gdb', '-nx', '-batch', ...file, '-x', script];

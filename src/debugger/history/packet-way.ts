@@ -1,5 +1,6 @@
 /** `why packet:N`: from the application that wrote a packet to the wire, or from there to the one that read it. */
 import { hexadecimal } from '../../base/bytes.ts';
+import { labelsOf } from '../../base/labels.ts';
 import { Problem } from '../../base/problem.ts';
 import type { Ns, Seq } from '../../base/units.ts';
 import type { Work } from '../../base/work.ts';
@@ -10,6 +11,8 @@ import { dissect } from '../../packets/dissect/dissect.ts';
 import { UDP_HEADER } from '../../packets/udp.ts';
 import { afterEvent } from '../../replay/places.ts';
 import { exitOf } from '../../replay/packets/causes.ts';
+import type { PacketMachine } from '../../replay/packets/packet-reader.ts';
+import { packetLegs } from '../../runs/fabric/packet-legs.ts';
 import { type PacketPath, packetPath, pathLines, takenBy } from '../../replay/packets/packet-path.ts';
 import { callText, isReading, type SystemCall, systemCall } from '../look/linux-calls.ts';
 import { registerReader } from '../look/named-registers.ts';
@@ -20,22 +23,47 @@ import { wordsIn } from '../stops/stop-words.ts';
 import { parseWatch, type Stop } from '../stops/stops.ts';
 import { staying } from '../stops/windows.ts';
 
-/** The way of a packet, by number. The session stays where it is. */
+/** The way of a packet, by number, through all machines it was on. The session stays where it is. */
 export function* packetWay(session: DebugSession, words: string): Work<string> {
   const number = /^\d{1,15}$/.exec(words)?.[0];
   if (number === undefined) throw new Problem('Say which packet, by its number: `why packet:N`.');
-  const { config } = session.view.machine.state;
-  const machine = { ...config, net: config.net ?? [] };
-  const { events } = session.run;
-  const path = yield* packetPath(events, Number(number), machine);
-  const setting = { events: events.length, machine, nameOf: (address: bigint) => session.symbols.nameOf(address) };
+  const { neighbours } = session;
+  if (neighbours === undefined) {
+    const { config } = session.view.machine.state;
+    const machine = { ...config, net: config.net ?? [] };
+    const path = yield* packetPath(session.run.events, Number(number), machine);
+    return (yield* legLines({ session, machine, path, leftNs: undefined })).join('\n');
+  }
+  const { runs, passages, names, own } = neighbours;
+  const legs = yield* packetLegs(runs, passages, { machine: own, packet: Number(number) });
+  const labels = labelsOf(names);
+  const lines: string[] = [];
+  for (const { machine: at, path, leftNs } of legs) {
+    const there = { session: neighbours.session(at), machine: runs[at]!.machine, path, leftNs };
+    lines.push(...(yield* legLines(there)).map((line) => `${labels[at]}${line}`));
+  }
+  return lines.join('\n');
+}
+
+/** A packet's way on a machine. */
+interface LegThere {
+  readonly session: DebugSession;
+  readonly machine: PacketMachine;
+  readonly path: PacketPath;
+  readonly leftNs: Ns | undefined;
+}
+
+/** From the application that wrote it there, if one did, to the one that read it. */
+function* legLines({ session, machine, path, leftNs }: LegThere): Work<string[]> {
+  const events = session.run.events.length;
+  const setting = { events, machine, nameOf: (address: bigint) => session.symbols.nameOf(address), leftNs };
   const [head, ...way] = pathLines(path, setting);
   const nics = machine.net.filter(({ type }) => type === 'nic').map(({ name }) => name);
   const isFromGuest = nics.includes(path.sent.event.client);
   const writer = isFromGuest ? yield* staying(session, writerOf(session, path)) : [];
   const taken = takenBy(path, nics);
   const reader = taken === undefined ? [] : yield* staying(session, readerOf(session, path, taken));
-  return [head, ...writer, ...way, ...reader].join('\n');
+  return [head!, ...writer, ...way, ...reader];
 }
 
 const micros = (ns: Ns): string => `${(ns / 1000).toFixed(3)} us`;

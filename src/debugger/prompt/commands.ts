@@ -98,7 +98,7 @@ function processor(session: DebugSession, words: string): string {
 export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
   at: {
     usage: 'at [PLACE]',
-    help: 'go to: start, end, tick, #EVENT, 25%, +N, -N, ADDR, print "TEXT", first event of a KIND [TEXT] [if COND]',
+    help: 'go to: start, end, tick, @12.5ms, #EVENT, 25%, +N, -N, ADDR, print "TEXT", event KIND [TEXT] [if COND]',
     *answer(session, words) {
       if (words !== '') yield* session.going(yield* placeOf(session, words));
       return describePlace(session);
@@ -152,12 +152,17 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
   },
   stops: { usage: 'stops', help: 'where to stop', answer: describeStops },
   vcpu: { usage: 'vcpu [N]', help: 'the processor questions are about', answer: processor },
+  vm: {
+    usage: 'vm [NAME]',
+    help: 'of several machines: which there are, or to another at the same moment',
+    answer: () => 'The run has one machine.',
+  },
   why: {
     isQuestion: true,
     usage: 'why WHAT',
     help:
       'who last wrote to ADDR, phys:ADDR[/BYTES] or disk:SECTOR[+N], or changed $REGISTER or a field of the state; ' +
-      'packet:N: from who wrote it to the wire, and on to who read it',
+      'packet:N: from who wrote it to the wire, and on to who read it, through all machines',
     answer: why,
   },
   history: {

@@ -13,13 +13,15 @@ import { wordsIn } from '../stops/stop-words.ts';
  * is about to be executed: `0x...`, `SYMBOL`, `SYMBOL+0x12`. The session is elsewhere afterwards.
  */
 export function* placeOf(session: DebugSession, words: string): Work<Mark | number> {
-  if (isMark(words)) return yield* markOf(words, session.run.events, session.now);
+  if (isMark(words)) return yield* markOf(words, placedIn(session), session.now);
   const address = addressOf(session, words);
   const stop = parseBreak(`0x${address.toString(16)}`, wordsIn(session));
   yield* session.going(0);
   if ((yield* findNext(session, [stop])) === undefined) throw new Problem(`${words} is never executed in this run.`);
   return session.now;
 }
+
+const placedIn = ({ run: { events, timeline } }: DebugSession) => ({ events, pace: timeline.machine.state.config });
 
 /** One the guest may have code at: a number that is no tick, a symbol or what is counted from one. */
 function addressOf(session: DebugSession, words: string): bigint {

@@ -164,7 +164,7 @@ class Following {
 
 const FATES: readonly string[] = [
   ...['sim:packet_delivered', 'sim:packet_dropped', 'sim:packet_queued'],
-  ...['sim:bridge_forwarded', 'sim:packet_cut', 'sim:tap_queued', 'sim:tap_read'],
+  ...['sim:bridge_forwarded', 'sim:packet_cut', 'sim:tap_queued', 'sim:tap_read', 'sim:frame_left'],
 ];
 
 const isFate = ({ event }: Stamped): boolean => FATES.includes(event.kind);
@@ -186,6 +186,8 @@ export interface PathSetting {
   readonly events: number;
   readonly machine: PacketMachine;
   readonly nameOf: NameOf;
+  /** When it left the machine before this one; absent: there is none. */
+  readonly leftNs?: Ns | undefined;
 }
 
 /** A packet's way in lines: each event with what it took since the one before. */
@@ -197,7 +199,7 @@ export function pathLines(path: PacketPath, setting: PathSetting): string[] {
     headLine(sent, setting),
     ...(exit === undefined ? [] : [`guest: ${instructionText(exit, setting.nameOf)}`]),
     'To the wire:',
-    ...hopLines(before, setting, undefined),
+    ...hopLines(before, setting, setting.leftNs),
     ...(fates.length === 0 ? lost : ['From the wire:']),
     ...hopLines(fates, setting, before.at(-1)?.ns),
     ...(interrupt.length < 2 ? [] : ['To a processor:']),

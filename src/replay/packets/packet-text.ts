@@ -8,7 +8,8 @@ import type { PacketTold } from './packet-reader.ts';
 const LONGEST = 1000;
 
 /** Virtual time in seconds, to the nanosecond. */
-const preciseSeconds = (ns: Ns): string => `${Math.floor(ns / 1e9)}.${String(Math.floor(ns % 1e9)).padStart(9, '0')}`;
+export const preciseSeconds = (ns: Ns): string =>
+  `${Math.floor(ns / 1e9)}.${String(Math.floor(ns % 1e9)).padStart(9, '0')}`;
 
 /** One packet: its number, virtual time, event, who sent it to whom, what it is. `why packet:N` asks about it. */
 export function packetLine(told: PacketTold): string {

@@ -7,7 +7,7 @@ import { Departures } from './departures.ts';
 import type { Link, LinkEnd } from './links.ts';
 
 /** A frame at one end of a link. */
-interface Passed {
+export interface Passed {
   readonly seq: number;
   readonly ns: Ns;
   readonly bytes: Uint8Array;
@@ -68,7 +68,7 @@ interface Arriving extends Left {
 }
 
 /** What comes out of a way of this latency, in its order there: late ones behind others that left after them. */
-const arrivingFrom = (went: readonly Left[], latencyNs: Ns): readonly Arriving[] =>
+export const arrivingFrom = (went: readonly Left[], latencyNs: Ns): readonly Arriving[] =>
   went
     .map((left) => ({ ...left, arrives: left.ns + latencyNs + left.delay }))
     .sort((one, other) => one.arrives - other.arrives);
@@ -134,5 +134,5 @@ function faultOf({ from, to, coming, came, endNs }: Way): string | undefined {
   return `${to} was not given what ${from} sent at event ${missed.seq}`;
 }
 
-const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
+export const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
   one.length === other.length && one.every((byte, at) => byte === other[at]);

@@ -27,6 +27,8 @@ export interface Plan {
   readonly warnings?: readonly string[];
   /** Where all of them are recorded; absent: nowhere. */
   readonly trace?: string | undefined;
+  /** Leave checkpoints of each beside that, as `net.trace:alice.ckpt`. */
+  readonly checkpoints?: boolean;
 }
 
 /** Machines that run together. */
@@ -40,7 +42,8 @@ export interface Fabric {
 }
 
 /** Build the machines, recorded, ready to run. Throws a Problem that says of which one something cannot be had. */
-export function openFabric(world: World, { machines, links, trace }: Plan, output: (name: string) => OutputTo): Fabric {
+export function openFabric(world: World, plan: Plan, output: (name: string) => OutputTo): Fabric {
+  const { machines, links, trace, checkpoints = false } = plan;
   const made = machines.map(({ options }) => prepared(world, options));
   const serving = machines.flatMap(({ serves }, at) => (serves === true ? [at] : []));
   const sinkOf = trace === undefined ? undefined : jointRecording(world, trace, { machines, links });
@@ -53,7 +56,7 @@ export function openFabric(world: World, { machines, links, trace }: Plan, outpu
       const ready = {
         ...made[at]!,
         ...{ world: sink === undefined ? world : recordingInto(world, sink), expected: inbox },
-        options: { ...options, trace: sink === undefined ? undefined : name },
+        options: { ...options, checkpoints, trace: sink === undefined ? undefined : `${trace}:${name}` },
       };
       lanes.push(new SessionLane(startSession(ready, output(name), { told }), told, inbox));
     }

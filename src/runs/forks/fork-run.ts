@@ -40,7 +40,7 @@ export function forkRun(fork: Fork): Forked {
   const { run } = fork;
   const { events } = run.read;
   const end = endOf(events);
-  const place = finish(markOf(fork.place, events, { seq: 0, tick: 0 }));
+  const place = finish(markOf(fork.place, { events, pace: run.description }, { seq: 0, tick: 0 }));
   const recorded = recordedInputs(events, run.description);
   let future: PendingInput[] | undefined;
   let file: ReturnType<typeof startForkTrace> | undefined;

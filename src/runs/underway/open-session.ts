@@ -307,10 +307,12 @@ const asAsked = (ticks: number): SessionEnd => ({ status: 0, sentence: `Stopped 
 
 /** The machine stands with others: what it may not pass is theirs to say, and when its run is to pause. */
 function runTo(running: Running, ns: Ns, gate: { readonly isHeld: boolean }): SessionPause {
-  const { machine, recording, course, tickLimit } = running;
+  const { machine, recording, course, tickLimit, keeper } = running;
   try {
     while (machine.now() < ns && !gate.isHeld) {
-      const reason = advanced(running, { tick: Math.min(machine.ticks + LARGEST_CHUNK, tickLimit), ns, gate });
+      const tick = Math.min(machine.ticks + LARGEST_CHUNK, tickLimit, keeper?.due ?? tickLimit);
+      const reason = advanced(running, { tick, ns, gate });
+      if (reason.why === 'until') keeper?.keepWhenDue();
       recording?.writeWhenDue();
       if (recording?.failure !== undefined) throw recording.failure;
       if (reason.why === 'ended') return { pause: 'ended', end: course.end(reason.ending, machine.ticks) };

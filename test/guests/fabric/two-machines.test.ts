@@ -51,10 +51,10 @@ function machineFile(): string {
   return path;
 }
 
-const record = (trace: string, seed = '1') =>
+const record = (trace: string, ...more: string[]) =>
   retrovisor([
-    ...['run', '--machine', file('machines.json'), '--trace', trace, '--seed', seed],
-    ...['--wall-clock', '1700000000'],
+    ...['run', '--machine', file('machines.json'), '--trace', trace, '--seed', '1'],
+    ...['--wall-clock', '1700000000', ...more],
   ]);
 
 /** What a machine's trace is, whenever its chunks were written. */
@@ -69,7 +69,7 @@ describe('two Linux machines on a cable', { ...LONG, ...without(noLinux()) }, ()
 
   beforeAll(() => {
     machineFile();
-    ran = record(trace);
+    ran = record(trace, '--checkpoints');
   }, 600_000);
 
   test('speak to each other, each with its name before what it prints', () => {
@@ -107,10 +107,34 @@ describe('two Linux machines on a cable', { ...LONG, ...without(noLinux()) }, ()
     expect(verified.status).not.toBe(0);
   }, 600_000);
 
+  test('are gone back through from what one read to what the other wrote', () => {
+    const asked = ['packets', `${trace}:server`, '--if', 'tcp.dport == 2000 && tcp.len > 0', '--json', '-n', '1'];
+    const { packet } = JSON.parse(retrovisor(asked).out) as { packet: number };
+    const debug = (...commands: string[]) =>
+      retrovisor(['debug', `${trace}:server`, '--batch', ...commands.flatMap((command) => ['--ex', command])]).out;
+    expect(retrovisor(['info', `${trace}:server`]).out).toMatch(/^[1-9]\d* checkpoints in /m);
+    const way = debug(`why packet:${packet}`);
+    const wrote = /^client \| {3}write \(1\) at 0x[\da-f]+ of vcpu0, tick (\d+)/m.exec(way);
+    const gone = /^client \| .*sim:frame_left: dev frames#0/m.exec(way);
+    const came = /^server \| +\+50\.000 us +#(\d+) .*sim:frame_received: dev frames#0/m.exec(way);
+    const read =
+      /^server \| .*: read \(0\) at 0x[\da-f]+ of vcpu0 reads it\nserver \| .*it returns \d+, tick (\d+)$/m.exec(way);
+    const places = [wrote, gone, came, read].map((found) => found?.index ?? -1);
+    expect(places).toEqual(places.toSorted((one, other) => one - other));
+    expect(places).not.toContain(-1);
+    // From the answer of one machine to the instruction of the other: its write() is about to be executed.
+    const there = debug(`at ${read![1]}`, 'vm client', `at ${wrote![1]}`);
+    expect(there).toMatch(/client @\d+ns: tick \d+/);
+    expect(there).toMatch(/=> 0x[\da-f]+: 0f 05 +syscall\n$/);
+    const chain = retrovisor(['events', `${trace}:server`, '--chain', came![1]!, '-n', '6']).out;
+    expect(chain.split('\n')[0]).toMatch(/^client \| .*kvm_exit: reason EPT_MISCONFIG/);
+  }, 600_000);
+
   test('are told apart by name', () => {
     expect(retrovisor(['info', trace]).out).toContain(`${trace}:server`);
     expect(retrovisor(['packets', trace, '--vm', 'server', '--limit', '1']).status).toBe(0);
-    expect(retrovisor(['packets', trace])).toMatchObject({ status: 1, err: expect.stringContaining('say which') });
+    expect(retrovisor(['packets', trace, '--limit', '1']).out).toMatch(/^(client|server) \| /);
+    expect(retrovisor(['disk', trace])).toMatchObject({ status: 1, err: expect.stringContaining('say which') });
     expect(retrovisor(['packets', `${trace}:nobody`]).err).toContain('holds no machine nobody');
   });
 });
