@@ -3,13 +3,22 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { casesOf, LONG } from '../../how-long.ts';
 import { fold } from '../../../src/cli/replay-commands.ts';
+import { without } from '../../stepping-aside.ts';
 import { printed, retrovisor, scratchFolder } from '../command-line.ts';
+import { buildDaemons, noDaemons } from './daemons.ts';
 
 const folder = scratchFolder();
 const NAMES = ['one', 'two', 'three'] as const;
 
 /** What a neighbour has been sent when all of it has come, as `bare.c` sums it up. */
 const ALL_OF_IT = 'cddea102';
+
+const cablesOf = (faults: object): readonly object[] =>
+  [
+    ['one:n0', 'two:n0'],
+    ['one:n1', 'three:n0'],
+    ['two:n1', 'three:n1'],
+  ].map((between) => ({ between, ...faults }));
 
 /** Three machines in a triangle, each with two cards, over cables with these faults. */
 function triangle(name: string, faults: object): string {
@@ -21,13 +30,9 @@ function triangle(name: string, faults: object): string {
     ...{ kernel: join(import.meta.dirname, 'bare.elf'), m: 16, nodefaults: true, serial: 'stdio', 'no-reboot': true },
     ...cards,
   };
-  const cables = [
-    ['one:n0', 'two:n0'],
-    ['one:n1', 'three:n0'],
-    ['two:n1', 'three:n1'],
-  ].map((between) => ({ between, ...faults }));
   const path = join(folder, `${name}.json`);
-  writeFileSync(path, JSON.stringify({ common, machines: { one: {}, two: {}, three: {} }, cables }));
+  const machines = { one: {}, two: {}, three: {} };
+  writeFileSync(path, JSON.stringify({ common, machines, cables: cablesOf(faults) }));
   return path;
 }
 
@@ -84,4 +89,49 @@ describe('three machines in a triangle have from each other what was sent', LONG
     expect(await ended('second', '5')).toEqual(first);
     expect(await ended('third', '6')).not.toEqual(first);
   }, 600_000);
+});
+
+/** Three Linux machines in a triangle, each with two cards and a program that has datagrams acknowledged. */
+function linuxTriangle(): string {
+  const { common, append } = buildDaemons(folder);
+  const ends = {
+    one: 'self=0 peers=10.1.0.2,10.2.0.2 cards=10.1.0.1,10.2.0.1',
+    two: 'self=1 peers=10.1.0.1,10.3.0.2 cards=10.1.0.2,10.3.0.1',
+    three: 'self=2 peers=10.2.0.1,10.3.0.1 cards=10.2.0.2,10.3.0.2',
+  };
+  const cards = {
+    netdev: ['frames,id=n0', 'frames,id=n1'],
+    device: ['virtio-net-pci,netdev=n0', 'virtio-net-pci,netdev=n1'],
+  };
+  const machines = Object.fromEntries(
+    Object.entries(ends).map(([name, words]) => [name, { append: append(`role=node ${words}`) }]),
+  );
+  const path = join(folder, 'linux.json');
+  writeFileSync(path, JSON.stringify({ common: { ...common, ...cards }, machines, cables: cablesOf(FAULTS) }));
+  return path;
+}
+
+/** What each has been sent by the other two, as `daemons.c` sums it up. */
+const FROM = { 'from 0': 'aa630cfc', 'from 1': '2a5f65fc', 'from 2': '09b720fc' } as const;
+
+describe('three Linux machines in a triangle', { ...LONG, ...without(noDaemons()) }, () => {
+  test('have from each other what was sent, over cables with faults', { timeout: 100_000_000 }, () => {
+    const machines = linuxTriangle();
+    for (let seed = 1; seed <= casesOf('RETROVISOR_FABRIC_LINUX', { whole: 1, quick: 1 }); seed += 1) {
+      const trace = join(folder, 'linux.trace');
+      const ran = retrovisor(['run', '--machine', machines, '--trace', trace, '--seed', `${seed}`]);
+      expect(ran, `seed ${seed}`).toMatchObject({ status: 0 });
+      for (const [at, machine] of NAMES.entries()) {
+        const said = saidBy(machine, ran.out);
+        for (const [from, sum] of Object.entries(FROM)) {
+          expect(said.includes(`${from}: ${sum}`), `seed ${seed}: ${machine}: ${said}`).toBe(from !== `from ${at}`);
+        }
+      }
+      const verified = retrovisor(['verify', trace]);
+      expect(verified, `seed ${seed}`).toMatchObject({
+        status: 0,
+        out: expect.stringContaining('3 of 3 traces equal'),
+      });
+    }
+  });
 });
