@@ -48,7 +48,7 @@ export class PacketCostCounts {
   /** By event: what its tree begins with. */
   private readonly beginOf: Seq[] = [];
   private readonly sums = new Map<string, Sum>();
-  /** Clients that are taps: what QEMU writes to one or reads from it is copied, what a worker of the kernel moves is not. */
+  /** Clients that are taps: what QEMU writes to or reads from one is copied; what a worker moves is not. */
   private readonly taps = new Set<string>();
 
   /** `cards`: clients that are cards. */

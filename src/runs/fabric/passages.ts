@@ -54,7 +54,7 @@ export class Passages {
     return this.sent.get(keyOf(received));
   }
 
-  /** Where a frame that left a machine came to another (`sim:frame_received`, `sim:packet_received`); undefined: it did not. */
+  /** Where one that left came to another (`sim:frame_received`, `sim:packet_received`); undefined: it did not. */
   receivedAs(sent: EventOfMachine): EventOfMachine | undefined {
     return this.received.get(keyOf(sent));
   }

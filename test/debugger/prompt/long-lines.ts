@@ -26,4 +26,4 @@ export const LONG_LINES: readonly string[] = [
 ];
 
 /** Those that are answered at once, wherever one stands. */
-export const QUICK_COMMANDS: readonly string[] = ['break', 'tbreak', 'watch', 'delete', 'stops', 'vcpu', 'help'];
+export const QUICK_COMMANDS: readonly string[] = ['break', 'tbreak', 'watch', 'delete', 'stops', 'vcpu', 'vm', 'help'];
