@@ -54,6 +54,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   chromium: 'chromium',
   debugfs: 'e2fsprogs',
   e2fsck: 'e2fsprogs',
+  editcap: 'wireshark-common',
   gcc: 'gcc libc6-dev',
   gdb: 'gdb',
   iasl: 'acpica-tools',

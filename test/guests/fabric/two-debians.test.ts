@@ -14,7 +14,7 @@ const folder = scratchFolder();
 /** Half an hour of two Debians takes some five minutes of a processor, and as much again to verify. */
 function notAsked(): Aside | undefined {
   if (process.env['RETROVISOR_DEBIANS'] === '1') return undefined;
-  return { what: 'two Debians', why: 'RETROVISOR_DEBIANS=1 asks for them.', kind: 'tool' };
+  return { what: 'two Debians', why: 'RETROVISOR_DEBIANS=1 asks for them.', kind: 'host' };
 }
 
 function noPackages(): Aside | undefined {

@@ -73,7 +73,7 @@ describe.each([
   ['e1000', 'e1000', 'generic'],
 ] as const)(
   'what Linux did with QEMU over %s',
-  { ...LONG, ...without(noLinux('generic'), tool('tshark')) },
+  { ...LONG, ...without(noLinux('generic'), tool('tshark'), tool('editcap')) },
   (captured, card, kernel) => {
     test('it does here, frame by frame, with a program of the host at the other end', {
       timeout: 600_000,
