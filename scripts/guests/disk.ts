@@ -32,7 +32,9 @@ const SIGNATURE = 0xb00c1200;
 const TO_SERVE = ['jq', 'libjq1', 'libonig5'];
 
 /** Packages by which two of them serve each other, unpacked where they are needed. */
-const TO_UNPACK = ['openssh-server', 'libwrap0', 'iperf3', 'libiperf0', 'libsctp1', 'busybox'];
+const TO_UNPACK = [
+  ...['openssh-server', 'libwrap0', 'libnsl2', 'libtirpc3', 'iperf3', 'libiperf0', 'libsctp1', 'busybox'],
+];
 
 /** What the boot loader needs until it has read its menu from the root file system. */
 const MODULES = ['biosdisk', 'part_msdos', 'ext2', 'serial', 'terminal', 'normal', 'linux', 'echo'];

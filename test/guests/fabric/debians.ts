@@ -6,7 +6,9 @@ import { bytesOf } from '../net/world.ts';
 import { PROMPT, type Said, typed } from '../sessions.ts';
 
 /** What a Debian that serves has, beside what is installed. */
-export const PACKAGES = ['openssh-server', 'libwrap0', 'iperf3', 'libiperf0', 'libsctp1', 'busybox'];
+export const PACKAGES = [
+  ...['openssh-server', 'libwrap0', 'libnsl2', 'libtirpc3', 'iperf3', 'libiperf0', 'libsctp1', 'busybox'],
+];
 
 export const BIG = bytesOf(1 << 20);
 
@@ -26,20 +28,26 @@ const SENDS = `/opt/usr/bin/iperf3 -c ${SERVER} -n 32M`;
 const RECEIVES = `/opt/usr/bin/iperf3 -R -c ${SERVER} -n 32M`;
 const WAITS =
   `n=0; while [ $(cut -d. -f1 /proc/uptime) -lt ${LONG} ]; do sleep 30; ` +
-  `ping -c 1 -W 1 ${SERVER} > /dev/null && n=$((n+1)) || echo lost; done; echo $n answers`;
+  `/opt/bin/busybox ping -c 1 -W 1 ${SERVER} > /dev/null && n=$((n+1)) || echo lost; done; echo $n answers`;
 
 export const ASKED = { FILE, RUNS, PIPED, SENDS, RECEIVES, WAITS };
 
 const SERVES = [
   ...[ROUTE, card(SERVER), GET, LIBRARIES, 'hostname server', 'useradd -r -d /run/sshd sshd; mkdir -p /run/sshd'],
-  ...['mkdir -m 700 .ssh; curl -sS http://mirror.test/id.pub > .ssh/authorized_keys'],
+  ...['mkdir -p -m 700 .ssh; curl -sS http://mirror.test/id.pub > .ssh/authorized_keys'],
   ...["ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/own; mkdir /www; curl -sSo /www/big http://mirror.test/big"],
   ...['/opt/usr/sbin/sshd -h /etc/ssh/own -o UsePAM=no; echo $?', '/opt/usr/bin/iperf3 -s -D; echo $?'],
   ...['/opt/bin/busybox httpd -p 80 -h /www; echo yes > /www/ready'],
 ];
 
 const ASKS = [
-  ...[ROUTE, card('10.9.0.10'), GET, LIBRARIES, 'mkdir -m 700 .ssh; curl -sSo .ssh/id_ed25519 http://mirror.test/id'],
+  ...[
+    ROUTE,
+    card('10.9.0.10'),
+    GET,
+    LIBRARIES,
+    'mkdir -p -m 700 .ssh; curl -sSo .ssh/id_ed25519 http://mirror.test/id',
+  ],
   ...['chmod 600 .ssh/id_ed25519', `until curl -sSf http://${SERVER}/ready; do sleep 5; done`],
   ...[FILE, RUNS, PIPED, SENDS, RECEIVES, WAITS, `ssh root@${SERVER} poweroff`, 'poweroff'],
 ];
