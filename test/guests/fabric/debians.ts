@@ -36,7 +36,7 @@ const SERVES = [
   ...[ROUTE, card(SERVER), GET, LIBRARIES, 'hostname server', 'useradd -r -d /run/sshd sshd; mkdir -p /run/sshd'],
   ...['mkdir -p -m 700 .ssh; curl -sS http://mirror.test/id.pub > .ssh/authorized_keys'],
   ...["ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/own; mkdir /www; curl -sSo /www/big http://mirror.test/big"],
-  ...['/opt/usr/sbin/sshd -h /etc/ssh/own -o UsePAM=no; echo $?', '/opt/usr/bin/iperf3 -s -D; echo $?'],
+  ...['/opt/usr/sbin/sshd -f /dev/null -h /etc/ssh/own; echo $?', '/opt/usr/bin/iperf3 -s -D; echo $?'],
   ...['/opt/bin/busybox httpd -p 80 -h /www; echo yes > /www/ready'],
 ];
 
