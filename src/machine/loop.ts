@@ -58,7 +58,7 @@ const NEVER = Number.MAX_SAFE_INTEGER;
  * Jumps over idle time in a row that nothing but timers came of, after which nobody is going to wake: the timers that
  * fire are masked.
  */
-const IDLE_LIMIT = 20_000;
+export const IDLE_LIMIT = 20_000;
 
 /** What a step of the loop was. */
 type Step = 'input' | 'digest' | 'timers' | 'worker' | 'vcpu' | 'warp';

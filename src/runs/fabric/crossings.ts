@@ -1,6 +1,7 @@
 /** What went between machines of a run, by their traces alone: that each was given what the others sent. */
 import type { Ns } from '../../base/units.ts';
 import type { Pace } from '../../events/costs.ts';
+import { NOTHING } from '../../packets/layout.ts';
 import { eventClock, tellsTime } from '../../replay/export/report.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { Departures } from './departures.ts';
@@ -26,8 +27,6 @@ export interface Traffic {
   readonly out: ReadonlyMap<string, readonly Left[]>;
   readonly into: ReadonlyMap<string, readonly Passed[]>;
 }
-
-const NOTHING = new Uint8Array(0);
 
 /** Kinds of events whose time is asked for. */
 const OF_TRAFFIC: ReadonlySet<string> = new Set([

@@ -4,6 +4,7 @@
  * not depend on who was run first or for how long.
  */
 import type { Ns } from '../../base/units.ts';
+import { IDLE_LIMIT } from '../../machine/loop.ts';
 import type { InputEvent } from '../../machine/parts.ts';
 import { type Arrival, type Inbox, PEOPLE } from './inbox.ts';
 import { horizonOf, type Link, type LinkEnd } from './links.ts';
@@ -67,8 +68,6 @@ interface Seat {
 interface Way extends Omit<Link, 'ends'> {
   readonly to: LinkEnd;
 }
-/** Turns in a row in which nothing but timers came of any machine, after which nobody is going to wake. */
-const IDLE_LIMIT = 20_000;
 
 /** Those that serve have so long to finish what they do when the others are over. */
 const LONGEST_AFTERWARDS_NS = 1_000_000_000;
@@ -84,7 +83,7 @@ export class LockStep {
   private turn = 0;
   /** Frames and inputs so far: a number for each. */
   private numbered = 0;
-  /** Turns since one of them ran an instruction, or was sent something. */
+  /** Turns since one of them ran an instruction, or was sent something: so many mean that nobody is going to wake. */
   private quietTurns = 0;
 
   /** `serving`: numbers of the machines that are there for the others: when those are over, all are. */

@@ -4,7 +4,7 @@ import { MOST } from '../../vmm/limits.ts';
 export const MOST_MACHINES = 64;
 export const MOST_LINKS = 1024;
 /** Machines, and bridges. */
-const MOST_MEMBERS = MOST_MACHINES + MOST.bridges;
+export const MOST_MEMBERS = MOST_MACHINES + MOST.bridges;
 /** Cables, and ports of bridges. */
 const MOST_JOINED = MOST_LINKS + MOST.bridges * MOST.ports;
 

@@ -4,7 +4,7 @@ import { tellsTime } from '../../replay/export/report.ts';
 import type { Paced } from './by-clock.ts';
 import { arrivingFrom, isSame, type Traffic, trafficOf } from './crossings.ts';
 import type { Link, LinkEnd } from './links.ts';
-import { MOST_MACHINES } from './manifest.ts';
+import { MOST_MEMBERS } from './manifest.ts';
 
 /** An event of one of several machines, which is named by its place in their list. */
 export interface EventOfMachine {
@@ -13,12 +13,12 @@ export interface EventOfMachine {
 }
 
 /** One number for an event of one of several machines. */
-export const keyOf = ({ machine, seq }: EventOfMachine): number => seq * MOST_MACHINES + machine;
+export const keyOf = ({ machine, seq }: EventOfMachine): number => seq * MOST_MEMBERS + machine;
 
 /** The event a number stands for. */
 export const eventOf = (key: number): EventOfMachine => ({
-  machine: key % MOST_MACHINES,
-  seq: Math.floor(key / MOST_MACHINES),
+  machine: key % MOST_MEMBERS,
+  seq: Math.floor(key / MOST_MEMBERS),
 });
 
 const OF_FRAMES: ReadonlySet<string> = new Set([

@@ -31,7 +31,7 @@ export class SessionLane implements Lane {
   }
 
   ticks(): number {
-    return this.session.figures().ticks;
+    return this.session.view.machine.ticks;
   }
 
   runTo(ns: Ns, gate: { readonly isHeld: boolean }): LanePause {

@@ -1,4 +1,5 @@
 import type { MachineEvent } from '../../../events/vocabulary.ts';
+import { NOTHING } from '../../../packets/layout.ts';
 
 /** How many packets are kept, and of how many bytes: more than wait in the queues of a network. */
 const MOST_KEPT = 1 << 16;
@@ -9,8 +10,6 @@ export interface Left {
   readonly bytes: Uint8Array;
   readonly header: Uint8Array;
 }
-
-const NOTHING = new Uint8Array(0);
 
 /** Bytes of packets that may still leave a machine: at once, after a while, by several ways. It is told all events. */
 export class SentPackets {
