@@ -1,6 +1,6 @@
 /** Frames that the kernel moves between rings and tap, past the device. QEMU 7.2: virtio_net_vhost_status. */
 import type { NetPeer } from '../device.ts';
-import { queueOf, restoreQueue, type VirtioPart } from '../virtio/index.ts';
+import { hasFeature, queueOf, restoreQueue, type VirtioPart } from '../virtio/index.ts';
 import { FEATURE } from './registers.ts';
 import type { NetFunctionState } from './state.ts';
 
@@ -42,8 +42,5 @@ export const offloadedQueues = ({ isOffloaded }: NetFunctionState): readonly num
 /** Which of its features the kernel would have to know, and does not. vhost_net_get_features. */
 const OF_KERNEL: readonly number[] = [FEATURE.mergeable, FEATURE.hashReport, FEATURE.rss];
 
-export const isUnknown = ({ vhost }: NetPeer, bit: number): boolean => {
-  if (vhost === undefined || !OF_KERNEL.includes(bit)) return false;
-  const word = bit < 32 ? vhost[0] : vhost[1];
-  return ((word >>> (bit % 32)) & 1) === 0;
-};
+export const isUnknown = ({ vhost }: NetPeer, bit: number): boolean =>
+  vhost !== undefined && OF_KERNEL.includes(bit) && !hasFeature({ features: vhost }, bit);

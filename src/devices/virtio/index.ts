@@ -29,14 +29,17 @@ export {
 export { ANY_LAYOUT, DESCRIPTOR, NO_INTERRUPT, NO_NOTIFY, NO_VECTOR } from './registers.ts';
 export {
   availableIndex,
+  type Descriptor,
+  descriptorIn,
   needsEvent,
   type Reader,
   readingOnce,
   readMemory,
   scatter,
   scatterTold,
+  u16At,
   writableBytes,
 } from './ring.ts';
-export { lengthOf, part, segmentBytes } from './segments.ts';
+export { lengthOf, part, partBy, segmentBytes, segmentsFrom } from './segments.ts';
 export { hasFeature, isAtWork } from './state.ts';
 export type { Element, Segment, VirtioFunctionState, VirtioState, VirtqueueState, Words } from './state.ts';

@@ -64,7 +64,7 @@ function scatterBy(
 }
 
 /** Numbers in little-endian bytes. Not by a view: making one for each place of a ring takes longer than the rest. */
-const u16At = (bytes: Uint8Array, at: number): number => bytes[at]! | (bytes[at + 1]! << 8);
+export const u16At = (bytes: Uint8Array, at: number): number => bytes[at]! | (bytes[at + 1]! << 8);
 const u32At = (bytes: Uint8Array, at: number): number => (u16At(bytes, at) | (u16At(bytes, at + 2) << 16)) >>> 0;
 
 const read16 = (effects: Reader, gpa: number): number => u16At(readMemory(effects, { gpa, length: 2 }), 0);
@@ -167,7 +167,7 @@ function flawOfTable(effects: Reader, { gpa, length }: Segment): string | undefi
   return reach > 0 && reach < length ? 'Cannot map indirect buffer' : undefined;
 }
 
-interface Descriptor extends Segment {
+export interface Descriptor extends Segment {
   readonly flags: number;
   readonly next: number;
 }
@@ -194,14 +194,16 @@ const LAST_ADDRESS = 2 ** 64 - 2 ** 11;
 function descriptorAt(effects: Reader, { gpa, bytes: all }: Table, index: number): Descriptor {
   const [at, length] = [DESCRIPTOR.bytes * index, DESCRIPTOR.bytes];
   const bytes = all ?? readMemory(effects, { gpa: gpa + at, length });
-  const from = all === undefined ? 0 : at;
-  return {
-    gpa: Math.min(u32At(bytes, from + 4) * 2 ** 32 + u32At(bytes, from), LAST_ADDRESS),
-    length: u32At(bytes, from + 8),
-    flags: u16At(bytes, from + 12),
-    next: u16At(bytes, from + 14),
-  };
+  return descriptorIn(bytes, all === undefined ? 0 : at);
 }
+
+/** One of a table's, by its bytes from there on. */
+export const descriptorIn = (bytes: Uint8Array, from = 0): Descriptor => ({
+  gpa: Math.min(u32At(bytes, from + 4) * 2 ** 32 + u32At(bytes, from), LAST_ADDRESS),
+  length: u32At(bytes, from + 8),
+  flags: u16At(bytes, from + 12),
+  next: u16At(bytes, from + 14),
+});
 
 /** Follow the descriptors of a table from the first of a chain on. */
 function collect(

@@ -25,14 +25,22 @@ export function segmentsFrom(bytes: Uint8Array): Segment[] {
 export const lengthOf = (segments: readonly Segment[]): number => segments.reduce((sum, { length }) => sum + length, 0);
 
 /** The bytes from one place of all of them to another. */
-export function part(segments: readonly Segment[], from: number, length: number): Segment[] {
-  const found: Segment[] = [];
+export const part = (segments: readonly Segment[], from: number, length: number): Segment[] =>
+  partBy(segments, { from, length }, ({ gpa }, skip, taken) => ({ gpa: gpa + skip, length: taken }));
+
+/** The same of segments that say more of where they are. within: so many bytes of one, behind so many of it. */
+export function partBy<S extends Segment>(
+  segments: readonly S[],
+  { from, length }: { readonly from: number; readonly length: number },
+  within: (segment: S, skip: number, taken: number) => S,
+): S[] {
+  const found: S[] = [];
   let [skip, left] = [from, length];
-  for (const { gpa, length: own } of segments) {
-    const taken = Math.min(left, Math.max(0, own - skip));
-    if (taken > 0) found.push({ gpa: gpa + skip, length: taken });
+  for (const segment of segments) {
+    const taken = Math.min(left, Math.max(0, segment.length - skip));
+    if (taken > 0) found.push(within(segment, skip, taken));
     left -= taken;
-    skip = Math.max(0, skip - own);
+    skip = Math.max(0, skip - segment.length);
   }
   return found;
 }

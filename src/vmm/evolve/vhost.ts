@@ -2,9 +2,10 @@
 import type { Draft } from '../../base/draft.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import type { Stamped } from '../../events/stamped.ts';
+import { lengthOf, segmentsFrom } from '../../devices/virtio/index.ts';
 import type { MachineConfig } from '../config.ts';
 import type { VmmState } from '../state.ts';
-import { isOutdated, RX, TX, type VhostState, type VringState } from '../vhost/state.ts';
+import { isOutdated, RX, TX, type UsedElement, type VhostState, type VringState } from '../vhost/state.ts';
 
 type Vmm = Draft<VmmState>;
 type Vhost = Draft<VhostState>;
@@ -91,27 +92,21 @@ export function taken(vmm: Vmm, event: EventOf<'sim:vhost_get_desc'>, _config: M
   const vring = vringOf(vmm, event);
   if (vring === undefined) return;
   const view = new DataView(event.heads.buffer, event.heads.byteOffset, event.heads.byteLength);
-  const chains = Math.floor(event.heads.length / 8);
-  for (let at = 0; at < chains; at += 1) {
-    vring.done.push({ id: view.getUint32(8 * at, true), len: view.getUint32(8 * at + 4, true) });
-  }
+  const heads = Array.from({ length: Math.floor(event.heads.length / 8) }, (_, at): UsedElement => {
+    return { id: view.getUint32(8 * at, true), len: view.getUint32(8 * at + 4, true) };
+  });
+  // A trace says what it likes: too many for one call.
+  for (const head of heads) vring.done.push(head);
   vring.availIdx = event.avail;
-  vring.lastAvail = (vring.lastAvail + chains) & 0xffff;
+  vring.lastAvail = (vring.lastAvail + heads.length) & 0xffff;
   vring.takenBy = seq;
   vring.packets += 1;
-  vring.bytes += bytesOf(event);
+  vring.bytes += bytesOf(event, heads);
 }
-
-const SEGMENT_BYTES = 12;
 
 /** Of a frame that is sent its pieces, of one that comes what is written. */
-function bytesOf({ queue, heads, segments }: EventOf<'sim:vhost_get_desc'>): number {
-  const [bytes, step, at] = queue === TX ? [segments, SEGMENT_BYTES, 8] : [heads, 8, 4];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let sum = 0;
-  for (let from = 0; from + step <= bytes.length; from += step) sum += view.getUint32(from + at, true);
-  return sum;
-}
+const bytesOf = ({ queue, segments }: EventOf<'sim:vhost_get_desc'>, heads: readonly UsedElement[]): number =>
+  queue === TX ? lengthOf(segmentsFrom(segments)) : heads.reduce((sum, { len }) => sum + len, 0);
 
 /** sim:vhost_add_used. */
 export function givenBack(vmm: Vmm, event: EventOf<'sim:vhost_add_used'>): void {

@@ -1,4 +1,4 @@
-import type { Words } from '../../devices/virtio/index.ts';
+import { hasFeature, type Words } from '../../devices/virtio/index.ts';
 
 const bits = (...all: readonly number[]): number => all.reduce((sum, bit) => sum + 2 ** bit, 0);
 
@@ -14,4 +14,4 @@ export const VHOST_FEATURES: Words = [bits(15, 24, 26, 27, 28, 29), bits(0, 1)];
 /** What QEMU hands to it of what a driver has accepted: kernel_feature_bits, without an IOMMU. */
 export const HANDED: Words = [bits(3, 15, 24, 28, 29), bits(0, 2, 8, 25)];
 
-export const has = ([low]: Words, bit: number): boolean => ((low >>> bit) & 1) !== 0;
+export const has = (features: Words, bit: number): boolean => hasFeature({ features }, bit);

@@ -1,10 +1,10 @@
 /** Frames of the tap on their way to a driver. Linux 6.1: handle_rx of drivers/vhost/net.c. */
 import type { Packet } from '../../devices/device.ts';
-import { segmentBytes } from '../../devices/virtio/index.ts';
+import { lengthOf, segmentBytes } from '../../devices/virtio/index.ts';
 import { drop, NO_BYTES, partOf as partOfClient, clientNamed } from '../net/clients.ts';
 import { nextFrame } from '../net/kernel.ts';
 import { FEATURE } from './features.ts';
-import { lengthOf, MOST_PIECES, nextChain, partOf, type Piece, type VhostChain } from './ring.ts';
+import { MOST_PIECES, nextChain, partOf, type Piece, type VhostChain } from './ring.ts';
 import {
   BATCH,
   exceedsWeight,

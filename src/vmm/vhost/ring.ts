@@ -3,7 +3,7 @@
  * Linux 6.1: drivers/vhost/vhost.c.
  */
 import type { Gpa, Hva } from '../../base/units.ts';
-import { DESCRIPTOR } from '../../devices/virtio/index.ts';
+import { type Descriptor, DESCRIPTOR, descriptorIn, partBy, u16At } from '../../devices/virtio/index.ts';
 import type { HostMemory } from '../host.ts';
 import type { VhostRegion, VringState } from './state.ts';
 
@@ -39,10 +39,7 @@ export interface Next {
 /** UIO_MAXIOV: pieces of one frame. */
 export const MOST_PIECES = 1024;
 
-const u16 = (bytes: Uint8Array, at: number): number => bytes[at]! | (bytes[at + 1]! << 8);
-const u32 = (bytes: Uint8Array, at: number): number => (u16(bytes, at) | (u16(bytes, at + 2) << 16)) >>> 0;
-
-const read16 = ({ memory }: RingReader, hva: Hva): number => u16(memory.readHost(hva, 2), 0);
+const read16 = ({ memory }: RingReader, hva: Hva): number => u16At(memory.readHost(hva, 2), 0);
 
 const availableIndex = (reader: RingReader): number => read16(reader, reader.vring.avail + 2);
 
@@ -66,20 +63,6 @@ export function nextChain(reader: RingReader, known = reader.vring.availIdx, ahe
   const chain = follow(reader, head);
   return typeof chain === 'string' ? { avail, error: chain } : { avail, chain };
 }
-
-interface Descriptor {
-  readonly gpa: Gpa;
-  readonly length: number;
-  readonly flags: number;
-  readonly next: number;
-}
-
-const descriptorIn = (bytes: Uint8Array): Descriptor => ({
-  gpa: u32(bytes, 4) * 2 ** 32 + u32(bytes, 0),
-  length: u32(bytes, 8),
-  flags: u16(bytes, 12),
-  next: u16(bytes, 14),
-});
 
 const is = ({ flags }: Descriptor, flag: number): boolean => (flags & flag) !== 0;
 
@@ -168,17 +151,10 @@ function translated({ table }: Pick<RingReader, 'table'>, gpa: Gpa, length: numb
   return pieces;
 }
 
-export const lengthOf = (pieces: readonly Piece[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
-
 /** The bytes from one place of all pieces to another. */
-export function partOf(pieces: readonly Piece[], from: number, length: number): Piece[] {
-  const found: Piece[] = [];
-  let [skip, left] = [from, length];
-  for (const { gpa, hva, length: own } of pieces) {
-    const taken = Math.min(left, Math.max(0, own - skip));
-    if (taken > 0) found.push({ gpa: gpa + skip, hva: hva + skip, length: taken });
-    left -= taken;
-    skip = Math.max(0, skip - own);
-  }
-  return found;
-}
+export const partOf = (pieces: readonly Piece[], from: number, length: number): Piece[] =>
+  partBy(pieces, { from, length }, ({ gpa, hva }, skip, taken) => ({
+    gpa: gpa + skip,
+    hva: hva + skip,
+    length: taken,
+  }));

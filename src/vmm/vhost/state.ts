@@ -26,8 +26,6 @@ export interface VringState {
   readonly error: number;
   /** QEMU's own, to which the kernel signals while the vector is masked. */
   readonly masked: number;
-  /** The vector of MSI-X that QEMU has bound it to. */
-  readonly vector: number;
   /** The tap is its backend: the kernel serves it. */
   readonly hasBackend: boolean;
   /** Modulo 2^16: what was taken, how far the driver had come when that was last looked at, what was given back. */
@@ -70,7 +68,7 @@ export const RX = 0;
 export const TX = 1;
 
 const newVring = (): VringState => ({
-  ...{ num: 1, desc: 0, avail: 0, used: 0, kick: -1, call: -1, error: -1, masked: -1, vector: -1, hasBackend: false },
+  ...{ num: 1, desc: 0, avail: 0, used: 0, kick: -1, call: -1, error: -1, masked: -1, hasBackend: false },
   ...{ lastAvail: 0, availIdx: 0, lastUsed: 0, signalledUsed: 0, isSignalledKnown: false, isQuiet: false },
   ...{ isPolling: false, done: [], takenBy: 0, packets: 0, bytes: 0, errors: 0 },
 });

@@ -1,10 +1,10 @@
 /** Frames of a driver on their way into the tap. Linux 6.1: handle_tx_copy of drivers/vhost/net.c. */
 import { offloadOf } from '../../packets/offload.ts';
-import { segmentBytes } from '../../devices/virtio/index.ts';
+import { lengthOf, segmentBytes } from '../../devices/virtio/index.ts';
 import type { CallOf } from '../board/pins.ts';
 import { clientNamed, partOf } from '../net/clients.ts';
 import { sendPacket } from '../net/wire.ts';
-import { lengthOf, nextChain, type Next, partOf as piecesOf, type Piece, type VhostChain } from './ring.ts';
+import { nextChain, type Next, partOf as piecesOf, type Piece, type VhostChain } from './ring.ts';
 import {
   BATCH,
   driverAsks,
