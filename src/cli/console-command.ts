@@ -29,7 +29,7 @@ export function printConsole(path: string, options: ConsoleCommandOptions, print
     throw new UsageProblem(`--raw shows one machine's: ${machines[0]!.path}, or another by its name.`);
   }
   const whose = new WhoseLines(machines);
-  const printed = machines.map((_machine, at) => new Printed(options, (line) => print(whose.line(at, line).trimEnd())));
+  const printed = machines.map((_machine, at) => new Printed(options, (line) => print(whose.line(at, line))));
   const status = readTogether(machines, ({ machine, stamped, ns }) => {
     printed[machine]!.next(stamped, ns);
     return true;

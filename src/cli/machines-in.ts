@@ -73,9 +73,10 @@ export class WhoseLines {
     this.members = names.map((name) => (name === undefined ? '' : `"machine":${JSON.stringify(name)},`));
   }
 
-  /** For people. */
+  /** For people. A line without anything ends with its label, and a lone machine's is as it is. */
   line(machine: number, line: string): string {
-    return `${this.prefixes[machine]}${line}`;
+    const prefix = this.prefixes[machine]!;
+    return line === '' ? prefix.trimEnd() : `${prefix}${line}`;
   }
 
   /** What stands above them. */

@@ -174,7 +174,7 @@ function shownAs(
   { whose, at }: { readonly whose: WhoseLines; readonly at: number },
 ): string[] {
   if (as === 'json') return lines.map((line) => whose.json(at, line, undefined));
-  if (as !== 'csv') return lines.flatMap((text) => text.split('\n')).map((line) => whose.line(at, line).trimEnd());
+  if (as !== 'csv') return lines.flatMap((text) => text.split('\n')).map((line) => whose.line(at, line));
   const [head, ...rows] = lines.map((line, row) => whose.cell(row === 0 ? undefined : at, line));
   return at === 0 ? [head!, ...rows] : rows;
 }

@@ -66,6 +66,12 @@ export function offloadFlaw(
   return needsChecksum && headersOf(frame, start) !== undefined ? undefined : 'segments of no TCP';
 }
 
+/** Whether what a header says is left to be done cannot be. */
+export function hasBadHeader(frame: Uint8Array, header: Uint8Array | undefined): boolean {
+  const offload = offloadOf(header);
+  return offload !== undefined && offloadFlaw(frame, offload) !== undefined;
+}
+
 /** Its checksum put in. */
 export function withChecksum(frame: Uint8Array, { start, offset }: Pick<Offload, 'start' | 'offset'>): Uint8Array {
   const bytes = frame.slice();

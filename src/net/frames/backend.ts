@@ -1,6 +1,6 @@
 /** The end of a wire that goes on outside the machine. QEMU 7.2: net/stream.c, net/dgram.c, net/socket.c. */
 import type { Device, Effects, Packet } from '../../devices/device.ts';
-import { offloadFlaw, offloadOf } from '../../packets/offload.ts';
+import { hasBadHeader } from '../../packets/offload.ts';
 import { padded } from '../padded.ts';
 import { type FramesState, LONGEST_FRAME, MOST_HELD } from './state.ts';
 
@@ -20,16 +20,10 @@ function receiveFrame(
   pads: boolean,
 ): void {
   const { name: dev } = effects;
-  const why = unfit(state, bytes) ?? flawOf({ bytes, header });
+  const why = unfit(state, bytes) ?? (hasBadHeader(bytes, header) ? 'bad header' : undefined);
   const frame = pads ? padded(bytes, effects) : bytes;
   if (why !== undefined) effects.raise({ kind: 'sim:frame_refused', dev, len: bytes.length, why });
   else if (!effects.sendPacket(frame, undefined, header)) effects.raise({ kind: 'sim:frame_held', dev });
-}
-
-/** What is said to be left to be done cannot be. */
-function flawOf({ bytes, header }: Pick<Packet, 'bytes' | 'header'>): string | undefined {
-  const offload = offloadOf(header);
-  return offload !== undefined && offloadFlaw(bytes, offload) !== undefined ? 'bad header' : undefined;
 }
 
 /** How a frame goes outside: by a fact that it left, or by one that says why it did not. */

@@ -4,7 +4,7 @@ import { virtualNs } from '../../base/virtual-time.ts';
 import type { Ns } from '../../base/units.ts';
 import type { Effects, Packet } from '../../devices/device.ts';
 import { type PropertiesOf, text, uint16, uint64 } from '../../devices/properties.ts';
-import { drawn, happens, OVERTAKEN_BY } from '../chance.ts';
+import { delayOf, happens } from '../chance.ts';
 import type { FramesState } from './state.ts';
 
 /** As options say it. */
@@ -107,13 +107,7 @@ function lostBecause({ mtu, loss }: CableRules, waits: Ns, { bytes }: Packet, ef
 
 function leave(rules: CableRules, { waits, takes, free }: OnTheCable, { number }: Packet, effects: Effects): void {
   const { name: dev } = effects;
-  const by = waits + takes + delayOf(rules, effects);
+  const by = waits + takes + delayOf(effects, dev, rules);
   if (by > 0) effects.raise({ kind: 'sim:frame_delayed', dev, packet: number, by, free });
   effects.raise({ kind: 'sim:frame_left', dev, packet: number });
-}
-
-/** How much later than others a frame comes. */
-function delayOf({ jitter, reorder }: CableRules, effects: Effects): number {
-  const late = happens(effects, `${effects.name}.reorder`, reorder) ? OVERTAKEN_BY : 0;
-  return late + (jitter > 0 ? drawn(effects, `${effects.name}.jitter`, jitter) : 0);
 }

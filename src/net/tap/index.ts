@@ -7,11 +7,11 @@ import { ETHERNET_HEADER } from '../../packets/ethernet.ts';
 import {
   finishedSegments,
   GSO,
+  hasBadHeader,
   headerLength,
   headerOf,
   type Offload,
   OFFLOAD_HEADER,
-  offloadFlaw,
   offloadOf,
   segmentsOf,
   withChecksum,
@@ -46,8 +46,7 @@ function powerOn({ client, ...setup }: TapSetup, effects: Effects): void {
 
 /** QEMU writes a packet to the file descriptor: the interface has received it. tun_get_user. */
 function receive({ carried }: TapSetup, packet: Packet, effects: Effects): true {
-  const offload = offloadOf(packet.header);
-  const why = packet.bytes.length < ETHERNET_HEADER ? LOSS.short : flawOf(packet, offload);
+  const why = flawOf(packet);
   effects.commit();
   if (why !== undefined) effects.dropPacket(packet, why);
   else if (carried) effects.raise({ kind: 'sim:frame_left', dev: effects.name, packet: packet.number });
@@ -55,13 +54,16 @@ function receive({ carried }: TapSetup, packet: Packet, effects: Effects): true 
   return true;
 }
 
-const flawOf = ({ bytes }: Packet, offload: Offload | undefined): string | undefined =>
-  offload !== undefined && offloadFlaw(bytes, offload) !== undefined ? LOSS.header : undefined;
+/** Why the kernel does not take a packet; undefined: it does. */
+function flawOf({ bytes, header }: Packet): string | undefined {
+  if (bytes.length < ETHERNET_HEADER) return LOSS.short;
+  return hasBadHeader(bytes, header) ? LOSS.header : undefined;
+}
 
 /** The bridge that is elsewhere has sent a packet to the interface. */
 function arrive(state: TapState, { bytes, header }: Pick<Packet, 'bytes' | 'header'>, effects: Effects): void {
   const packet = effects.newPacket({ bytes, header });
-  const why = bytes.length < ETHERNET_HEADER ? LOSS.short : flawOf(packet, offloadOf(header));
+  const why = flawOf(packet);
   if (why === undefined) transmit(state, packet, effects);
   else effects.dropPacket(packet, why);
 }

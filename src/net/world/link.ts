@@ -5,11 +5,11 @@ import { ICMPV6_TYPES } from '../../packets/icmpv6.ts';
 import { IPV4_HEADER } from '../../packets/ipv4.ts';
 import { IPV6_HEADER } from '../../packets/ipv6.ts';
 import { TCP_HEADER } from '../../packets/tcp.ts';
-import { drawn, happens, OVERTAKEN_BY } from '../chance.ts';
+import { delayOf, happens } from '../chance.ts';
 import { type Address, addressText } from '../tcp/connection.ts';
 import { type Addressed, isIpv4, type UserNet } from '../user/part.ts';
 import { type Outgoing, sendIcmpError, sendIp } from '../user/send.ts';
-import { type LinkRules, linkTo } from './world.ts';
+import { linkTo } from './world.ts';
 
 /** What a packet of IP may have on a wire of Ethernet. */
 const MOST_MTU = 1500;
@@ -67,12 +67,6 @@ export function answerFrom(net: UserNet, ip: Addressed, answer: Outgoing<number>
   carry(net, answer, arrivalAfter(net, answer.source, answer.payload.length, 0));
 }
 
-/** How much later than it would a packet comes. */
-function delayOf({ effects }: UserNet, { jitter = 0, reorder }: LinkRules): number {
-  const late = happens(effects, 'net.reorder', reorder) ? OVERTAKEN_BY : 0;
-  return late + (jitter > 0 ? drawn(effects, 'net.jitter', jitter) : 0);
-}
-
 /** A host's packet on its way, which is at the guest at `arrives` if nothing happens to it. */
 export function carry(net: UserNet, packet: Outgoing<number> | Outgoing<bigint>, arrives: Ns): void {
   const { effects, setup } = net;
@@ -82,7 +76,7 @@ export function carry(net: UserNet, packet: Outgoing<number> | Outgoing<bigint>,
     tell(net, 'sim:link_lost', told);
     return;
   }
-  const by = delayOf(net, rules);
+  const by = delayOf(effects, 'net', rules);
   if (by > 0) {
     effects.raise({ kind: 'sim:link_delayed', dev: effects.name, ...told, host: addressText(told.host), by });
   }

@@ -34,9 +34,6 @@ interface Tree {
   events: number;
 }
 
-/** The packet's bytes go from one memory to another: by a wire that goes on outside. */
-const BY_WIRE: ReadonlySet<string> = new Set(['sim:frame_left', 'sim:frame_received']);
-
 /** Trees that may still grow; an older one is counted as it is. */
 const MOST_GROWING = 1 << 14;
 
@@ -66,6 +63,7 @@ export class PacketCostCounts {
       this.letGo();
     }
     this.beginOf[seq] = begin;
+    this.note(event);
     this.count(tree, event);
   }
 
@@ -99,12 +97,25 @@ export class PacketCostCounts {
     } else if (this.isCopy(event)) tree.copies += 1;
   }
 
-  private isCopy(event: MachineEvent): boolean {
+  /** Which clients QEMU has as taps. */
+  private note(event: MachineEvent): void {
     if (event.kind === 'sim:tap_ioctl') this.taps.add(event.client);
-    if (event.kind === 'sim:vhost_ioctl') this.taps.delete(event.client);
-    if (event.kind === 'sim:packet_delivered' || event.kind === 'sim:tap_read') return this.taps.has(event.client);
-    // A tap whose bridge is elsewhere hands on what has been copied.
-    return BY_WIRE.has(event.kind) && 'dev' in event && !String(event.dev).startsWith('tap#');
+    else if (event.kind === 'sim:vhost_ioctl') this.taps.delete(event.client);
+  }
+
+  /** The packet's bytes go from one memory to another, besides those of a card. */
+  private isCopy(event: MachineEvent): boolean {
+    switch (event.kind) {
+      case 'sim:packet_delivered':
+      case 'sim:tap_read':
+        return this.taps.has(event.client);
+      case 'sim:frame_left':
+      case 'sim:frame_received':
+        // A tap whose bridge is elsewhere hands on what has been copied.
+        return !event.dev.startsWith('tap#');
+      default:
+        return false;
+    }
   }
 
   private sum(sums: Map<string, Sum>, tree: Tree): void {
