@@ -17,7 +17,7 @@ import type { TraceReader } from '../replay/trace/reader.ts';
 import type { TimedOf } from '../runs/fabric/by-clock.ts';
 import { ChainAcross } from '../runs/fabric/chain-across.ts';
 import { type Company, companyOf } from './company.ts';
-import { type MachineIn, machinesIn, readTogether, WhoseLines } from './machines-in.ts';
+import { type MachineIn, machinesIn, oneMachineIn, readTogether, WhoseLines } from './machines-in.ts';
 import type { Print } from './trace-commands.ts';
 
 /** How events are printed. */
@@ -49,7 +49,7 @@ export function printEvents(path: string, filter: EventFilter, form: EventsForm,
   const chain = form.chain === undefined ? undefined : chainOf(path, form.chain);
   const machines = chain?.machines ?? machinesIn(path);
   checkSource(filter.source, machines);
-  const { head, line } = printer(machines);
+  const { head, line } = printer(machines, new WhoseLines(machines));
   const { fromNs = 0, toNs = Number.POSITIVE_INFINITY } = form;
   let left = form.limit;
   if (head !== undefined) print(head);
@@ -73,10 +73,7 @@ interface AskedChain {
 function chainOf(path: string, seq: Seq): AskedChain {
   const several = companyOf(path);
   if (several !== undefined) return chainThrough(several, seq);
-  const [machine, ...more] = machinesIn(path);
-  if (machine === undefined || more.length > 0) {
-    throw new UsageProblem(`--chain is asked of one machine: ${machine?.path ?? path}, or another by its name.`);
-  }
+  const machine = oneMachineIn(path, '--chain');
   const chain = chainAround(machine.trace, seq);
   return { machines: [machine], depthOf: ({ stamped }) => chain.depthOf(stamped.seq, stamped.cause) };
 }
@@ -119,22 +116,24 @@ function checkSource(name: string | undefined, machines: readonly MachineIn[]): 
   throw new UsageProblem(`No source is named ${onOneLine(name)}${orNearest(name, [...SINGLE_SOURCES, ...vcpus])}`);
 }
 
-type PrinterOf = (machines: readonly MachineIn[]) => Printer;
+type PrinterOf = (machines: readonly MachineIn[], whose: WhoseLines) => Printer;
 
 function printerOf({ as, columns, width }: EventsForm, filter: EventFilter): PrinterOf {
   if (as === 'trace-cmd') return labelled(({ stamped, ns }) => reportLine(stamped, ns));
   if (columns !== undefined || as === 'csv') return tableOf(as, columns ?? USUAL_COLUMNS, filter, width);
   if (as === 'json') {
-    return (machines) => {
-      const whose = new WhoseLines(machines);
-      return { line: ({ machine, stamped, ns }) => whose.json(machine, eventJson(stamped), ns) };
-    };
+    return (_machines, whose) => ({
+      line: ({ machine, stamped, ns }) => whose.json(machine, eventJson(stamped), ns),
+    });
   }
-  return (machines) => {
+  return (machines, whose) => {
     const widths = widthsFor(Math.max(...machines.map(({ trace }) => trace.eventCount)));
     // Ticks of one machine say nothing to another's.
     const timed = machines.length > 1 ? (ns: Ns): string => `${preciseSeconds(ns).padStart(14)} ` : () => '';
-    const { line } = labelled(({ stamped, ns }, depth) => `${timed(ns)}${eventLine(stamped, widths, depth)}`)(machines);
+    const { line } = labelled(({ stamped, ns }, depth) => `${timed(ns)}${eventLine(stamped, widths, depth)}`)(
+      machines,
+      whose,
+    );
     return { line: (told, depth) => fitted(line(told, depth), width) };
   };
 }
@@ -142,10 +141,7 @@ function printerOf({ as, columns, width }: EventsForm, filter: EventFilter): Pri
 /** Lines for people, with whose they are before them. */
 const labelled =
   (lineOf: Printer['line']): PrinterOf =>
-  (machines) => {
-    const whose = new WhoseLines(machines);
-    return { line: (told, depth) => whose.line(told.machine, lineOf(told, depth)) };
-  };
+  (_machines, whose) => ({ line: (told, depth) => whose.line(told.machine, lineOf(told, depth)) });
 
 function tableOf(
   as: EventsForm['as'],
@@ -155,28 +151,20 @@ function tableOf(
 ): PrinterOf {
   const columns = eventColumns(names, wantedKinds(filter));
   if (as === 'json') {
-    return (machines) => {
-      const whose = new WhoseLines(machines);
-      return {
-        line({ machine, stamped, ns }) {
-          const members = columns.map(({ name, value }) => [name, plainField(value(stamped, ns))]);
-          return whose.json(machine, JSON.stringify(Object.fromEntries(members)), undefined);
-        },
-      };
-    };
+    return (_machines, whose) => ({
+      line({ machine, stamped, ns }) {
+        const members = columns.map(({ name, value }) => [name, plainField(value(stamped, ns))]);
+        return whose.json(machine, JSON.stringify(Object.fromEntries(members)), undefined);
+      },
+    });
   }
   if (as === 'csv') {
-    return (machines) => {
-      const whose = new WhoseLines(machines);
-      return {
-        head: whose.cell(undefined, csvLine(names)),
-        line: ({ machine, stamped, ns }) =>
-          whose.cell(machine, csvLine(columns.map(({ value }) => value(stamped, ns)))),
-      };
-    };
+    return (_machines, whose) => ({
+      head: whose.cell(undefined, csvLine(names)),
+      line: ({ machine, stamped, ns }) => whose.cell(machine, csvLine(columns.map(({ value }) => value(stamped, ns)))),
+    });
   }
-  return (machines) => {
-    const whose = new WhoseLines(machines);
+  return (_machines, whose) => {
     const line: Printer['line'] = ({ machine, stamped, ns }) => {
       const cells = columns.map(({ shown }) => shown(stamped, ns));
       return fitted(whose.line(machine, columnsLine(columns, cells)), width);

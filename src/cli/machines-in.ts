@@ -4,6 +4,7 @@ import type { Ns } from '../base/units.ts';
 import { jointAt } from '../host/trace-source.ts';
 import type { TraceReader } from '../replay/trace/reader.ts';
 import { byClock, type Paced, type TimedOf } from '../runs/fabric/by-clock.ts';
+import { UsageProblem } from '../options/usage.ts';
 import { type MachineDescription, readDescription } from '../runs/machine/machine-description.ts';
 import { openToLook, SoundEvents } from './trace-commands.ts';
 
@@ -25,6 +26,13 @@ export function machinesIn(path: string): MachineIn[] {
     const trace = openToLook(own);
     return { name, path: own, trace, description: readDescription(trace.header.machine, own) };
   });
+}
+
+/** The machine a path names. Throws a UsageProblem for a recording of several: `option` is asked of one. */
+export function oneMachineIn(path: string, option: string): MachineIn {
+  const [machine, ...more] = machinesIn(path);
+  if (machine !== undefined && more.length === 0) return machine;
+  throw new UsageProblem(`${option} is asked of one machine: ${machine?.path ?? path}, or another by its name.`);
 }
 
 /** The events of all of several machines, as far as they can be read. */

@@ -4,10 +4,9 @@ import { packetPath, pathLines } from '../replay/packets/packet-path.ts';
 import { lazyEvents } from '../replay/trace/lazy-events.ts';
 import { type Leg, packetLegs } from '../runs/fabric/packet-legs.ts';
 import { wiresOf } from '../runs/machine/wires-of.ts';
-import { UsageProblem } from '../options/usage.ts';
 import { companyOf } from './company.ts';
 import { attended } from './disk-opened.ts';
-import { type MachineIn, machinesIn, WhoseLines } from './machines-in.ts';
+import { type MachineIn, oneMachineIn, WhoseLines } from './machines-in.ts';
 import { symbolsIn } from './symbols-in.ts';
 import type { Print } from './trace-commands.ts';
 
@@ -27,10 +26,7 @@ const DAMAGED = 1;
 export async function whyPacket(path: string, { number, symbols }: WhyOptions, print: Print): Promise<number> {
   const names = symbolsIn(symbols);
   const company = companyOf(path);
-  const machines = company?.machines ?? machinesIn(path);
-  if (company === undefined && machines.length > 1) {
-    throw new UsageProblem(`--why is asked of one machine: ${machines[0]!.path}, or another by its name.`);
-  }
+  const machines = company?.machines ?? [oneMachineIn(path, '--why')];
   const runs = machines.map(readRun);
   const work = function* (): Work<Leg[]> {
     if (company !== undefined)

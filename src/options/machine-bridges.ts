@@ -71,7 +71,9 @@ export function bridgesAsked(file: WrittenFile<Written>, machines: readonly Plan
   if (taken !== undefined) throw file.problemAt(['bridges', taken], `there is a machine ${taken} already`);
   const joined = joinedTo(file, machines, bridges);
   const ports = new Map(names.map((name) => [name, portsOf(file, { name, bridges, joined })]));
-  const made = names.map((name, number) => madeOf(file, { name, number, ports: ports.get(name)! }, all));
+  const made = names.map((name, number) =>
+    madeOf(file, { name, number, bridge: bridges[name]!, ports: ports.get(name)! }, all),
+  );
   return {
     machines: machines.map((machine, at) =>
       carriedBy(
@@ -201,18 +203,19 @@ function latencyOf(
 interface Made {
   readonly name: string;
   readonly number: number;
+  readonly bridge: WrittenBridge;
   readonly ports: readonly Port[];
 }
 
 /** The bridge as a machine without processors. */
 function madeOf(
   file: WrittenFile<Written>,
-  { name, number, ports }: Made,
+  { name, number, bridge, ports }: Made,
   { seed, wallClock }: ForAll,
 ): PlannedMachine {
-  const { netdev = [], stp, ageing, mtu, priority, address } = bridgesOf(file.value)[name]!;
+  const { netdev = [], stp, ageing, mtu, priority, address } = bridge;
   const said = Object.entries({
-    stp: stp === undefined ? undefined : hasTree({ stp }) ? 'on' : 'off',
+    stp: stp === undefined ? undefined : hasTree(bridge) ? 'on' : 'off',
     ageing,
     mtu,
     priority,
@@ -229,7 +232,7 @@ function madeOf(
     ]);
     return {
       name,
-      options: { ...options, cpus: 0, bridges: options.bridges.map((bridge) => ({ ...bridge, number })) },
+      options: { ...options, cpus: 0, bridges: options.bridges.map((each) => ({ ...each, number })) },
     };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
