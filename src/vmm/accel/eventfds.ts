@@ -2,6 +2,7 @@ import type { EventfdWrite } from '../../devices/device.ts';
 import { type Source, vhostSource } from '../../events/stamped.ts';
 import { KVM_IOEVENTFD } from '../../kvm/ioctl/ioctls.ts';
 import type { Machine, Part } from '../board/machine.ts';
+import { vhostTapOf } from '../net/clients.ts';
 import { rangeAt } from '../memory/flat-view.ts';
 import { regionBaseOf } from '../memory/region-base.ts';
 import type { BoundEventfd, EventfdPlace } from '../state.ts';
@@ -69,9 +70,8 @@ function wantedBy(machine: Machine, part: Part): Wanted[] {
 }
 
 /** The worker of the tap at the other end of a card's wire. */
-function kernelThread({ config }: Machine, { name }: Part): Source | undefined {
-  const card = config.net?.find(({ part }) => part === name);
-  const index = config.net?.find((each) => each.name === card?.peer)?.vhost;
+function kernelThread(machine: Machine, { name }: Part): Source | undefined {
+  const index = vhostTapOf(machine, name)?.vhost;
   return index === undefined ? undefined : vhostSource(index);
 }
 

@@ -36,6 +36,13 @@ export function clientNamed(machine: Machine, name: string): NetClientConfig {
 export const peerOf = (machine: Machine, { peer }: NetClientConfig): NetClientConfig | undefined =>
   peer === undefined ? undefined : clientNamed(machine, peer);
 
+/** The tap whose rings the kernel serves, at the other end of a card's wire; undefined: there is none. */
+export function vhostTapOf(machine: Machine, dev: string): NetClientConfig | undefined {
+  const card = clientsOf(machine).find(({ part }) => part === dev);
+  const peer = card === undefined ? undefined : peerOf(machine, card);
+  return peer?.vhost === undefined ? undefined : peer;
+}
+
 export const partOf = ({ parts }: Machine, { part }: NetClientConfig): Part | undefined =>
   part === undefined ? undefined : parts.find(({ name }) => name === part);
 

@@ -9,7 +9,7 @@ import type { Machine, Part } from '../board/machine.ts';
 import { pciPart } from '../board/pci-parts.ts';
 import type { CallOf } from '../board/pins.ts';
 import type { NetClientConfig } from '../config.ts';
-import { clientAt, clientOfPart, peerOf } from '../net/clients.ts';
+import { clientOfPart, vhostTapOf } from '../net/clients.ts';
 import { purge } from '../net/wire.ts';
 import { FEATURE, HANDED, has } from './features.ts';
 import { vhostIoctl } from './ioctl.ts';
@@ -28,15 +28,9 @@ export function openVhost(machine: Machine, part: Part): void {
   }
 }
 
-/** The tap behind a card whose rings the kernel can serve. */
-function vhostTap(machine: Machine, part: Part): NetClientConfig | undefined {
-  const peer = peerOf(machine, clientOfPart(machine, part));
-  return peer?.vhost === undefined ? undefined : peer;
-}
-
 /** vhost_net_start. False: it cannot be, which is on record. */
 export function startVhost(machine: Machine, part: Part, start: VhostStart, callOf: CallOf): boolean {
-  const tap = vhostTap(machine, part)!;
+  const tap = vhostTapOf(machine, part.name)!;
   purge(machine, clientOfPart(machine, part), callOf);
   purge(machine, tap, callOf);
   setGuestNotifiers(machine, part, tap, start.rings);
@@ -149,7 +143,7 @@ function startRing(
 
 /** vhost_net_stop. Returns how far the kernel took each ring. */
 export function stopVhost(machine: Machine, part: Part): number[] {
-  const tap = vhostTap(machine, part)!;
+  const tap = vhostTapOf(machine, part.name)!;
   const queues = [...vhostOf(machine, tap).vrings.keys()];
   for (const queue of queues) vhostIoctl(machine, tap, 'VHOST_NET_SET_BACKEND', { queue, arg: -1 });
   machine.raise({ kind: 'sim:tap_poll', client: tap.name, on: true });
@@ -165,14 +159,13 @@ export function stopVhost(machine: Machine, part: Part): number[] {
 
 /** A notification that came to user space goes on to the kernel. virtio_queue_notify of a queue with a notifier. */
 export function kickVhost(machine: Machine, part: Part, queue: number): void {
-  const { kick } = vhostOf(machine, vhostTap(machine, part)!).vrings[queue]!;
+  const { kick } = vhostOf(machine, vhostTapOf(machine, part.name)!).vrings[queue]!;
   if (kick >= 0) machine.kvm.signal(kick);
 }
 
 /** A vector was masked, or is so no more: the kernel signals elsewhere, and what it said meanwhile is said now. */
 export function vectorsMoved(machine: Machine, part: Part): void {
-  if (clientAt(machine, part) === undefined) return;
-  const tap = vhostTap(machine, part);
+  const tap = vhostTapOf(machine, part.name);
   if (tap === undefined) return;
   const { function: pci, state } = pciPart(machine, part);
   const { queues } = state as VirtioFunctionState;

@@ -2,7 +2,7 @@
 import { invariant } from '../../base/invariant.ts';
 import type { Machine } from '../board/machine.ts';
 import type { CallOf } from '../board/pins.ts';
-import { clientNamed, clientsOf, peerOf } from '../net/clients.ts';
+import { clientNamed, vhostTapOf } from '../net/clients.ts';
 import { receive } from './receive.ts';
 import type { Ran } from './served.ts';
 import { TX } from './state.ts';
@@ -22,15 +22,8 @@ export interface VhostRan extends Ran {
 
 export function serveVhost(machine: Machine, { fd, tap: name }: VhostWork, callOf: CallOf): VhostRan {
   const queue = name === undefined ? machine.state.eventfds[fd!]!.id : 0;
-  const tap = name === undefined ? tapOf(machine, fd!) : clientNamed(machine, name);
+  const tap = name === undefined ? vhostTapOf(machine, machine.state.eventfds[fd!]!.dev) : clientNamed(machine, name);
   invariant(tap !== undefined, 'a worker of the kernel serves a tap', { fd });
   const served = { machine, tap, queue };
   return { client: tap.name, queue, ...(queue === TX ? transmit(served, callOf) : receive(served)) };
-}
-
-/** At the other end of the wire of the card whose eventfd it is. */
-function tapOf(machine: Machine, fd: number) {
-  const { dev } = machine.state.eventfds[fd]!;
-  const card = clientsOf(machine).find(({ part }) => part === dev);
-  return card === undefined ? undefined : peerOf(machine, card);
 }

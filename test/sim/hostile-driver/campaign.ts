@@ -1,5 +1,6 @@
 import { Conservation, type Conserved, originalsOf } from '../../oracle/conservation/conservation.ts';
 import type { CampaignMachine, Outcome } from './campaign-machine.ts';
+import { sound } from './sound.ts';
 
 /** What a number of seeds came to. */
 export interface Campaign {
@@ -31,35 +32,18 @@ export const newCampaign = (): Campaign => ({
 const MOST_VALUES = 40_000;
 /** More: for each of three cards so many packets may wait, of four values each. */
 const MOST_WAITING = 3 * 10_000 * 4;
-const MOST_EVENTS = 2_000_000;
+const LIMITS = { events: 2_000_000, values: MOST_VALUES + MOST_WAITING };
 
 /** Run a seed and look at everything that must hold. */
 export function tryOne(machine: CampaignMachine, seed: number, campaign: Campaign): Outcome | undefined {
-  campaign.seeds += 1;
-  const fault = (what: string): void => void campaign.faults.push(`seed ${seed}: ${what}`);
   const conservation = new Conservation(machine.machine, originalsOf(machine.images));
-  let outcome: Outcome;
-  try {
-    outcome = machine.run(seed, conservation);
-  } catch (error) {
-    fault(`the simulator broke: ${error instanceof Error ? error.stack : String(error)}`);
-    return undefined;
-  }
+  const outcome = sound(campaign, seed, machine, LIMITS, () => machine.run(seed, conservation));
+  if (outcome === undefined) return undefined;
   conservation.checkDrives();
-  conservation.result.violations.forEach(fault);
-  const unstorable = outcome.events.find(({ event }) => Object.values(event).some(isNoInteger));
-  if (unstorable !== undefined) fault(`event ${unstorable.seq}, ${unstorable.event.kind}, has a number that is none`);
-  const unfolded = machine.folds(outcome);
-  if (unfolded !== undefined) fault(unfolded);
-  if (outcome.events.length > MOST_EVENTS) fault(`it made ${outcome.events.length} events`);
-  const values = valuesOf(outcome.state);
-  if (values > MOST_VALUES + MOST_WAITING) fault(`the state has grown to ${values} values`);
+  campaign.faults.push(...conservation.result.violations.map((what) => `seed ${seed}: ${what}`));
   count(campaign, outcome, conservation.result);
   return outcome;
 }
-
-/** What no trace can hold. */
-const isNoInteger = (value: unknown): boolean => typeof value === 'number' && !Number.isInteger(value);
 
 function count(campaign: Campaign, { events, why }: Outcome, conserved: Conserved): void {
   const { popped, sectorsRead, sectorsWritten, framesSent, framesReceived } = conserved;
@@ -74,12 +58,4 @@ function count(campaign: Campaign, { events, why }: Outcome, conserved: Conserve
   if (atWork >= 0 && events.some(({ event }, at) => at > atWork && event.kind === 'virtqueue_pop'))
     campaign.worked += 1;
   if (events.some(({ event }) => event.kind === 'sim:virtio_error')) campaign.broken += 1;
-}
-
-/** How many values a plain state is made of. */
-function valuesOf(state: unknown): number {
-  if (typeof state !== 'object' || state === null || state instanceof Uint8Array) return 1;
-  let sum = 1;
-  for (const value of Object.values(state)) sum += valuesOf(value);
-  return sum;
 }

@@ -5,6 +5,7 @@ import type { EventKind, EventOf } from '../../../src/events/vocabulary.ts';
 import type { PendingInput } from '../../../src/machine/parts.ts';
 import { Chance } from '../../oracle/devices/workloads.ts';
 import type { CampaignMachine, CampaignSetup, Outcome } from './campaign-machine.ts';
+import { sound } from './sound.ts';
 
 const programOf = (card: NicName): string =>
   fileURLToPath(new URL(`../../guests/hostile-nic/${card}.elf`, import.meta.url));
@@ -122,26 +123,17 @@ const MOST_VALUES = 60_000;
 const MOST_TEXT = 2 * 2 ** 25 + 4_000_000;
 /** An exit is some ten events, and a seed has two million instructions of which each may be one. */
 const MOST_EVENTS = 20_000_000;
+const LIMITS = { events: MOST_EVENTS, values: MOST_VALUES, text: MOST_TEXT };
 
 /** Run a seed and look at everything that must hold. */
 export const tryNics =
   (name: NicName) =>
   (machine: CampaignMachine, seed: number, campaign: NicCampaign): Outcome | undefined => {
-    campaign.seeds += 1;
-    const fault = (what: string): void => void campaign.faults.push(`seed ${seed}: ${what}`);
-    let outcome: Outcome;
-    try {
-      outcome = machine.run(seed, undefined, (now) => framesOf(name, seed, now));
-    } catch (error) {
-      fault(`the simulator broke: ${error instanceof Error ? error.stack : String(error)}`);
-      return undefined;
-    }
-    const { events, state, why } = outcome;
-    const unfolded = machine.folds(outcome);
-    if (unfolded !== undefined) fault(unfolded);
-    if (events.length > MOST_EVENTS) fault(`it made ${events.length} events`);
-    const size = sizeOf(state);
-    if (size.values > MOST_VALUES || size.text > MOST_TEXT) fault(`the state has grown: ${JSON.stringify(size)}`);
+    const outcome = sound(campaign, seed, machine, LIMITS, () =>
+      machine.run(seed, undefined, (now) => framesOf(name, seed, now)),
+    );
+    if (outcome === undefined) return undefined;
+    const { events, why } = outcome;
     campaign.events += events.length;
     campaign.ends[why] = (campaign.ends[why] ?? 0) + 1;
     for (const what of ['sent', 'received', 'overrun', 'looped'] as const) {
@@ -150,16 +142,3 @@ export const tryNics =
     }
     return outcome;
   };
-
-/** How many values a plain state is made of, and how many characters of text. */
-function sizeOf(state: unknown): { values: number; text: number } {
-  if (typeof state === 'string') return { values: 1, text: state.length };
-  if (typeof state !== 'object' || state === null || state instanceof Uint8Array) return { values: 1, text: 0 };
-  const size = { values: 1, text: 0 };
-  for (const value of Object.values(state)) {
-    const more = sizeOf(value);
-    size.values += more.values;
-    size.text += more.text;
-  }
-  return size;
-}

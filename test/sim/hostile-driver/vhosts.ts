@@ -5,6 +5,7 @@ import type { EventKind } from '../../../src/events/vocabulary.ts';
 import type { PendingInput } from '../../../src/machine/parts.ts';
 import { Chance } from '../../oracle/devices/workloads.ts';
 import type { CampaignMachine, CampaignSetup, Outcome } from './campaign-machine.ts';
+import { sound } from './sound.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../guests/hostile-driver/driver.elf', import.meta.url));
 
@@ -81,28 +82,15 @@ export const newVhostCampaign = (): VhostCampaign => ({
 });
 
 /** 500 frames may wait at each tap, and 1,000 on the bridge. */
-const MOST_VALUES = 120_000;
-const MOST_EVENTS = 2_000_000;
+const LIMITS = { events: 2_000_000, values: 120_000 };
 
 /** Run a seed and look at everything that must hold. */
 export function tryVhosts(machine: CampaignMachine, seed: number, campaign: VhostCampaign): Outcome | undefined {
-  campaign.seeds += 1;
-  const fault = (what: string): void => void campaign.faults.push(`seed ${seed}: ${what}`);
-  let outcome: Outcome;
-  try {
-    outcome = machine.run(seed, undefined, (now) => inputsOf(seed, now));
-  } catch (error) {
-    fault(`the simulator broke: ${error instanceof Error ? error.stack : String(error)}`);
-    return undefined;
-  }
-  const { events, state, why } = outcome;
-  const unfolded = machine.folds(outcome);
-  if (unfolded !== undefined) fault(unfolded);
-  const unstorable = events.find(({ event }) => Object.values(event).some(isNoInteger));
-  if (unstorable !== undefined) fault(`event ${unstorable.seq}, ${unstorable.event.kind}, has a number that is none`);
-  if (events.length > MOST_EVENTS) fault(`it made ${events.length} events`);
-  const values = valuesOf(state);
-  if (values > MOST_VALUES) fault(`the state has grown to ${values} values`);
+  const outcome = sound(campaign, seed, machine, LIMITS, () =>
+    machine.run(seed, undefined, (now) => inputsOf(seed, now)),
+  );
+  if (outcome === undefined) return undefined;
+  const { events, why } = outcome;
   const count = (...kinds: readonly EventKind[]): number =>
     events.filter(({ event }) => kinds.includes(event.kind)).length;
   campaign.events += events.length;
@@ -116,15 +104,4 @@ export function tryVhosts(machine: CampaignMachine, seed: number, campaign: Vhos
     else campaign.received += 1;
   }
   return outcome;
-}
-
-/** What no trace can hold. */
-const isNoInteger = (value: unknown): boolean => typeof value === 'number' && !Number.isInteger(value);
-
-/** How many values a plain state is made of. */
-function valuesOf(state: unknown): number {
-  if (typeof state !== 'object' || state === null || state instanceof Uint8Array) return 1;
-  let sum = 1;
-  for (const value of Object.values(state)) sum += valuesOf(value);
-  return sum;
 }
