@@ -12,7 +12,9 @@ import { SERVED, writeWorld } from './world.ts';
 
 const folder = scratchFolder();
 const file = (name: string): string => join(folder, name);
-const SCRIPT = readFileSync(new URL('bridged.sh', import.meta.url), 'utf8');
+const SCRIPT = ['two-cards.sh', 'bridged.sh']
+  .map((name) => readFileSync(new URL(name, import.meta.url), 'utf8'))
+  .join('');
 const [A, B] = ['52:54:00:00:00:0a', '52:54:00:00:00:0b'];
 
 /** Two cards of one guest, what the first counts as packets of a megabyte, and the kernel with their drivers. */

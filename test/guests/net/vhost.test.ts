@@ -17,7 +17,9 @@ import { SERVED, writeWorld } from './world.ts';
 
 const folder = scratchFolder();
 const file = (name: string): string => join(folder, name);
-const SCRIPT = readFileSync(new URL('vhost.sh', import.meta.url), 'utf8');
+const SCRIPT = ['two-cards.sh', 'vhost.sh']
+  .map((name) => readFileSync(new URL(name, import.meta.url), 'utf8'))
+  .join('');
 const CARDS = ['virtio-net-pci.0', 'virtio-net-pci.1'];
 
 /** 500 with RETROVISOR_SEEKS=500. */

@@ -14,7 +14,7 @@ export interface Limits {
   readonly text?: number;
 }
 
-/** Run a seed and look at what must hold whatever is run. Undefined: it broke the simulator, which is one of the faults. */
+/** Run a seed and look at what must hold whatever is run. Undefined: it broke the simulator, which is a fault, too. */
 export function sound(
   campaign: Counted,
   seed: number,
