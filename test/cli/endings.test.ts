@@ -82,7 +82,7 @@ describe('a recording is whole', LONG, () => {
 
 describe('what a recorder wrote is readable', LONG, () => {
   test('when the disk is full', async () => {
-    const most = 12 * 1024;
+    const most = 16 * 1024;
     const command = [process.execPath, ENTRY, ...GUEST, '--trace', traceAt('disk')];
     const end = await ended(spawn('prlimit', [`--fsize=${most}`, ...command], { stdio: ['ignore', 'ignore', 'pipe'] }));
     expect(end.said).toMatch(/Cannot write the trace .*disk\.trace: it would be larger than files may be here\./);
