@@ -153,10 +153,13 @@ function announceSelf({ view }: MonitorSubject, words: readonly string[]): Monit
 
 /** QEMU's calc_dirty_rate, by the dirty bitmap alone; what is refused is so in QEMU's words. */
 function calcDirtyRate({ view }: MonitorSubject, words: readonly string[]): MonitorAnswer {
-  const flags = words.filter((word) => /^-\D/.test(word));
+  // Behind the last flag a number may be less than 0.
+  const flags = words.filter(
+    (word, at) => word.startsWith('-') && !(at > 0 && words[at - 1] === '-b' && /\d/.test(word)),
+  );
   const [second = '', ...more] = words.filter((word) => !flags.includes(word));
   const stranger = flags.find((flag) => !/^-[br]$/.test(flag));
-  if (stranger !== undefined) return say(`calc_dirty_rate: unsupported option ${shortly(stranger)}`);
+  if (stranger !== undefined) return say(`calc_dirty_rate: unsupported option ${shortly(stranger.slice(0, 2))}`);
   if (!/^-?\d+$/.test(second)) return say('calc_dirty_rate -b SECONDS: say how many seconds.');
   if (more.length > 0) return say('calc_dirty_rate: extraneous characters at the end of line');
   const seconds = Number(second);

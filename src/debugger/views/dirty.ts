@@ -43,6 +43,7 @@ export const DIRTY_RATE = viewOf({
 });
 
 interface DirtySeen {
+  readonly isAsked: boolean;
   readonly tracking: boolean;
   readonly status: DirtyState['status'];
   /** Guest frames, by who wrote them. */
@@ -54,12 +55,14 @@ interface DirtySeen {
 /** Ranges that are shown of each writer, unless more are asked for. */
 const RANGES = 32;
 
-function dirtySeen(dirty: DirtyState | undefined, words: string): DirtySeen | undefined {
+const NOBODY: DirtySeen['pages'] = { kvm: [], qemu: [], vhost: [] };
+
+function dirtySeen(dirty: DirtyState | undefined, words: string): DirtySeen {
   const ranges = countOf(words, RANGES);
-  if (dirty === undefined) return undefined;
+  if (dirty === undefined) return { isAsked: false, tracking: false, status: 'unstarted', pages: NOBODY, ranges };
   const { kvm, qemu, vhost } = dirty.pages;
   const pages = { kvm: pagesOf(kvm), qemu: pagesOf(qemu), vhost: pagesOf(vhost) };
-  return { tracking: dirty.tracking !== 0, status: dirty.status, pages, ranges };
+  return { isAsked: true, tracking: dirty.tracking !== 0, status: dirty.status, pages, ranges };
 }
 
 const BY: Readonly<Record<Writer, string>> = {
@@ -81,8 +84,8 @@ function rangesOf(pages: readonly Gfn[], most: number): string[] {
   return starts.length > most ? [...lines, `    and ${starts.length - most} more ranges`] : lines;
 }
 
-function dirtyText(seen: DirtySeen | undefined): string {
-  if (seen === undefined) return 'Nobody has asked which pages are written: `calc_dirty_rate -b SECONDS` does.';
+function dirtyText(seen: DirtySeen): string {
+  if (!seen.isAsked) return 'Nobody has asked which pages are written: `calc_dirty_rate -b SECONDS` does.';
   const lines = Object.entries(seen.pages).flatMap(([by, pages]) => [
     `${BY[by as Writer]}: ${many(pages.length)}`,
     ...rangesOf(pages, seen.ranges),

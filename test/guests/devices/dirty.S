@@ -1,8 +1,8 @@
 /*
  * Waits for an NMI, then writes a byte to each of 200 pages 12 KiB apart from 4 MiB on and four bytes across the edge of
- * a page at 8 MiB, reads 100 pages from 10 MiB on, and has edu in slot 2 write 4095 bytes across another edge by
- * DMA. All of these lie in 2 MiB that were written before. With the next NMI it
- * writes once more and ends.
+ * a page at 8 MiB, reads 100 pages from 10 MiB on, copies a register of edu in slot 2 to 13 MiB, and has edu write 4095
+ * bytes across another edge by DMA. All but 13 MiB lie in 2 MiB that were written before. With the next NMI it writes
+ * once more and ends.
  */
         .include "start.inc"
         .text
@@ -29,6 +29,9 @@ program:
 1:      mov (%esi), %al
         add $0x1000, %esi
         loop 1b
+        mov $BAR0, %esi                 /* what KVM emulates writes, too */
+        mov $0xd00000, %edi
+        movsl
         movl $0x40000, BAR0 + 0x80      /* from edu's buffer */
         movl $0xc00800, BAR0 + 0x88
         movl $0xfff, BAR0 + 0x90
