@@ -16,10 +16,10 @@ const ringOf = (e: OfRing): string => `${e.client} vq ${e.queue}`;
 export const VHOST_FACTS = {
   /**
    * QEMU asks something of /dev/vhost-net. queue -1: of no ring. arg: features, a number, an index, a descriptor (-1:
-   * none) as the ioctl takes or gives it; of a log how many words of 64 pages it has, of a ring's addresses its flags (1:
-   * it is logged). more: regions of memory, as guest-physical address, size and host virtual
-   * address of 8 bytes each; of a ring the addresses of its descriptors, used and available ring, and where in the guest's
-   * memory the used ring is logged. ret: 0 or an errno.
+   * none) as the ioctl takes or gives it; of a log how many words of 64 pages it has, of a ring's addresses its flags
+   * (1: it is logged). more: regions of memory, as guest-physical address, size and host virtual address of 8 bytes
+   * each; of a ring the addresses of its descriptors, used and available ring, and where in the guest's memory the used
+   * ring is logged. ret: 0 or an errno.
    */
   'sim:vhost_ioctl': fact(
     { ...OF_VHOST, cmd: 'text', queue: 'i', arg: 'u64', more: 'bytes', ret: 'i' },

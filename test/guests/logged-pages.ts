@@ -38,7 +38,7 @@ export function changedPages(timeline: Timeline, from: number, to: number, ram: 
   );
 }
 
-/** Pages of RAM that the engine noted as written between two places, for its checkpoints: nothing of KVM's is in that. */
+/** Pages of RAM that the engine noted as written between two places, for its checkpoints: nothing there is KVM's. */
 export function writtenPages(timeline: Timeline, from: number, to: number, ram: number): number[] {
   const region = timeline.machine.engine.regions.find(({ name }) => name === 'host memory') as FlatRegion;
   const { takeDirty } = region;

@@ -123,8 +123,8 @@ function flushAll(kvm: KvmContext): void {
 }
 
 /**
- * kvm_mmu_try_split_huge_pages: 2 MiB pages become tables before somebody writes there, those with a page in `mask` (one
- * bit a page), or all of the slot's.
+ * kvm_mmu_try_split_huge_pages: 2 MiB pages become tables before somebody writes there, those with a page in `mask`
+ * (one bit a page), or all of the slot's.
  */
 export function splitSlot(kvm: KvmContext, slot: MemslotState, mask: readonly number[] | undefined): void {
   for (const gfn of largePlaces(slot)) {

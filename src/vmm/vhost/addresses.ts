@@ -1,6 +1,6 @@
 import type { Gpa, Hva } from '../../base/units.ts';
 
-/** struct vhost_vring_addr without its index and flags: where the parts of a ring lie, and where to log the used one. */
+/** struct vhost_vring_addr without index and flags: where the parts of a ring lie, and where the used one is logged. */
 export const ringAddresses = (ring: {
   readonly desc: Hva;
   readonly used: Hva;

@@ -77,7 +77,7 @@ describe('the log has', () => {
     driver.add(0, BUFFERS + 0xfc0, 64);
     driver.add(0, BUFFERS + 0x2f00, 0x1000);
     driver.machine.serve({ tap: 't' });
-    // The header and 52 bytes fill the first to the end of its page; what is left does not reach the second's other page.
+    // The header and 52 bytes fill the first to the end of its page; the rest does not reach the second's other page.
     expect(HEADER + frame.length - 64).toBeLessThan(0x100);
     expect(logged(driver)).toEqual([USED[0], USED[0] + 1, 0x100, 0x102]);
   });
