@@ -162,6 +162,16 @@ describe('a guest that writes pages while they are logged', () => {
     expect(after.filter((event) => event.kind === 'kvm_mmu_set_spte' && event.level === 2).length).toBeGreaterThan(0);
   });
 
+  test('ends while the guest has halted for good', () => {
+    const options = runOptions(['-m', '16', '-nic', 'none', '-device', 'edu', '-kernel', guest, '--no-trace']);
+    const session = openSession(NODE, options, { serial: () => undefined, character: () => undefined });
+    pass(session, 10);
+    typed(session, 'calc_dirty_rate -b 60');
+    expect(session.run(60_000, false)).toMatchObject({ pause: 'idle' });
+    expect(session.state().vmm.dirty).toMatchObject({ status: 'measured', rate: 0 });
+    session.close();
+  });
+
   test('each fact comes of the person who asked', () => {
     const { asked, measured } = measurementOf(events);
     const chain = [measured];
@@ -237,18 +247,21 @@ describe('beside QEMU 7.2', LONG, () => {
       .replace(/(Start Time|Dirty rate): \d+/g, '$1: ?')
       .trimEnd();
 
-  /** What QEMU says to lines, waiting a while at empty ones, and then a run of ours. */
-  async function saidBy(accel: 'kvm' | 'tcg', lines: readonly string[]): Promise<readonly (readonly string[])[]> {
+  /** What QEMU says to lines, and then a run of ours; a number is milliseconds to wait. */
+  async function saidBy(
+    accel: 'kvm' | 'tcg',
+    lines: readonly (string | number)[],
+  ): Promise<readonly (readonly string[])[]> {
     const other = await qemu(accel);
     const its: string[] = [];
-    for (const line of lines) its.push(line === '' ? await setTimeout(1500, '') : await other.ask(line));
+    for (const line of lines) its.push(typeof line === 'number' ? await setTimeout(line, '') : await other.ask(line));
     other.end();
     const options = runOptions(['-m', '16', '-nic', 'none', '-device', 'edu', '-kernel', guest, '--no-trace']);
     const session = openSession(NODE, options, { serial: () => undefined, character: () => undefined });
     pass(session, 10);
     const ours = lines.map((line) => {
-      const text = typed(session, line);
-      pass(session, line === '' ? 1500 : 1);
+      const text = typeof line === 'number' ? '' : typed(session, line);
+      pass(session, typeof line === 'number' ? line : 1);
       return text;
     });
     session.close();
@@ -261,8 +274,8 @@ describe('beside QEMU 7.2', LONG, () => {
   });
 
   test('a measurement is told of in its words', without(noKvm()), async () => {
-    const lines = ['calc_dirty_rate -r 1', 'calc_dirty_rate -b 1', 'info dirty_rate', 'calc_dirty_rate -b 1'];
-    const [its, ours] = await saidBy('kvm', [...lines, '', 'info dirty_rate']);
+    const lines = ['calc_dirty_rate -r 1', 'calc_dirty_rate -b 2', 300, 'info dirty_rate', 'calc_dirty_rate -b 2'];
+    const [its, ours] = await saidBy('kvm', [...lines, 2500, 'info dirty_rate']);
     expect(ours).toEqual(its);
   });
 });
