@@ -39,8 +39,8 @@ const canRun = ({ state, kvm }: MachineContext, vcpu: number): boolean =>
   state.vmm.sleep?.isAsleep !== true && (state.kvm.vcpus[vcpu]!.inUserspace || kvm.isRunnable(vcpu));
 
 /**
- * Every processor halted with its interrupts off, or waits for another: nothing within the machine wakes one, and nobody
- * measures how it goes on.
+ * Every processor halted with its interrupts off, or waits for another: nothing within the machine wakes one. Nobody
+ * measures how it goes on, either.
  */
 export const isHaltedForGood = ({ state, kvm }: MachineContext): boolean =>
   state.vmm.sleep === undefined &&
