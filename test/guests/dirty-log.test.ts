@@ -81,7 +81,7 @@ describe('a guest that writes pages while they are logged', () => {
 
   test('the log has the pages of its list, and no other', () => expect(pages).toEqual(LISTED));
 
-  test('the log has the pages whose bytes are others than before', LONG, () => {
+  test('the log has the pages whose bytes are others than before', () => {
     const { timeline } = openTimeline(openRecordedRun(NODE, trace, {}));
     const { begun, over } = measurementOf(events);
     expect(changedPages(timeline, begun, over, RAM)).toEqual([...pages.kvm, ...pages.qemu].sort((a, b) => a - b));
@@ -162,7 +162,7 @@ describe('a guest that writes pages while they are logged', () => {
     expect(after.filter((event) => event.kind === 'kvm_mmu_set_spte' && event.level === 2).length).toBeGreaterThan(0);
   });
 
-  test('ends while the guest has halted for good', LONG, () => {
+  test('ends while the guest has halted for good', () => {
     const options = runOptions(['-m', '16', '-nic', 'none', '-device', 'edu', '-kernel', guest, '--no-trace']);
     const session = openSession(NODE, options, { serial: () => undefined, character: () => undefined });
     pass(session, 10);
@@ -187,7 +187,7 @@ describe('a guest that writes pages while they are logged', () => {
     ).toEqual(new Set());
   });
 
-  test('runs again and folds to the same, from the middle of it as well', LONG, async () => {
+  test('runs again and folds to the same, from the middle of it as well', async () => {
     expect(divergenceOf(trace, {})).toBeUndefined();
     const { timeline, verifier, events: all } = openTimeline(openRecordedRun(NODE, trace, {}), { every: 16 });
     const { begun, over } = measurementOf(all);
