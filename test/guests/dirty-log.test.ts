@@ -53,7 +53,7 @@ const eventText = ({ event }: Stamped): string => `${event.kind} ${VOCABULARY[ev
 
 const RATE = ['Start Time: 0 (ms)', 'Sample Pages: 512 (per GB)', 'Period: 1 (sec)', 'Mode: dirty-bitmap'];
 
-describe('a guest that writes pages while they are logged', () => {
+describe('a guest that writes pages while they are logged', LONG, () => {
   const said: Record<string, string> = {};
   let pages: Readonly<Record<Writer, readonly number[]>>;
   let events: readonly Stamped[];
