@@ -109,6 +109,8 @@ export interface Packet {
   readonly header?: Uint8Array | undefined;
   /** The net client at which it arrives: a device may be several. */
   readonly at: string;
+  /** Of a device with several queues: at which. Absent: at the first. */
+  readonly queue?: number | undefined;
 }
 
 /** What is at the other end of a net client's wire. */
@@ -120,6 +122,8 @@ export interface NetPeer {
   readonly takesHeaders: boolean;
   /** Packets may be shorter than a wire's, of 60 bytes: QEMU's do_not_pad. */
   readonly takesShort?: boolean;
+  /** Queues it has, each a net client on a wire of its own. Absent: one. */
+  readonly queues?: number;
   /** The kernel can serve a device's rings for it: features it knows of those that virtio has, low and high word. */
   readonly vhost?: readonly [low: number, high: number];
 }
@@ -219,9 +223,9 @@ export interface Effects extends VhostCalls {
   /**
    * Hand a packet to the peer, where it arrives when it is due: at once, if nothing is said, and the peer may answer
    * before this returns. False: it waits until the peer can take it. Who has `packetSent` is told then; of others'
-   * only so many wait.
+   * only so many wait. queue: of a peer with several to which; else the first.
    */
-  sendPacket(bytes: Uint8Array, due?: Ns, header?: Uint8Array): boolean;
+  sendPacket(bytes: Uint8Array, due?: Ns, header?: Uint8Array, queue?: number): boolean;
   /** The same at one of the net clients of a device that is several. */
   sendAt(client: string, bytes: Uint8Array, due: Ns): void;
   /** Hand a packet that came from elsewhere to the peer, under the number it has: as `sendPacket`. */
@@ -230,21 +234,23 @@ export interface Effects extends VhostCalls {
   newPacket(packet: Pick<Packet, 'bytes' | 'header'>): Packet;
   /** A packet goes into the interface behind this net client, where a bridge may take it. */
   intoKernel(packet: Packet): void;
-  /** The frame that has waited longest in the queue of this net client's interface. */
-  readonly nextFrame: Packet | undefined;
+  /** The frame that has waited longest in a queue of the interface behind this net client. */
+  nextFrame(queue: number): Packet | undefined;
   /** How many wait there. */
-  readonly framesWaiting: number;
+  framesWaiting(queue: number): number;
   /** Tell the backend at the other end of the wire what its packets may leave to this device: TUN_F_*. */
   setOffloads(flags: number, headerBytes: number): void;
+  /** The backend at the other end of the wire is to use so many of its queues, and no others. */
+  attachQueues(queues: number): void;
   /** How long a packet of so many bytes takes over a link of the world, in virtual nanoseconds. */
   travel(length: number): Ns;
   /** The device takes packets again: what waits for it is offered to it. QEMU's qemu_flush_queued_packets. */
-  takePackets(): void;
+  takePackets(queue?: number): void;
   /**
    * What the device sent and still waits is offered to its peer once more, and gone if that does not take it:
    * `packetSent` is told of each. QEMU's qemu_flush_or_purge_queued_packets of the peer.
    */
-  settlePackets(): void;
+  settlePackets(queue?: number): void;
   /** A packet that was offered is not for this device, or finds no place: it is gone. */
   dropPacket(packet: Packet, why: string): void;
   /** Bytes of a file the device was made with, by what its setup calls it: as for `payloadOf`. */
@@ -334,14 +340,14 @@ export interface Device<S> {
   /** This net client takes packets with something left to be done to them, as their headers say. */
   readonly takesHeaders?: boolean;
   /** Whether this net client takes packets as its state is now. Without: always. QEMU's can_receive. */
-  canReceive?(state: S): boolean;
+  canReceive?(state: S, queue: number): boolean;
   /**
    * A packet has come, which commits where it is taken or dropped. False, uncommitted: it waits in the client's queue
    * until `takePackets`. QEMU's receive of a net client, which gives 0 then.
    */
   receivePacket?(state: S, packet: Packet, effects: Effects): boolean;
   /** A packet has been taken for which `sendPacket` gave false. */
-  packetSent?(state: S, effects: Effects): void;
+  packetSent?(state: S, effects: Effects, queue: number): void;
   /** Six bytes of the address this NIC was made with. */
   readonly mac?: readonly number[];
   /** Everybody is told where this NIC is: its driver may be asked to say more. QEMU's announce. */
@@ -349,9 +355,11 @@ export interface Device<S> {
   /** A packet has come through the interface behind this net client: Linux' ndo_start_xmit of a tap. */
   transmit?(state: S, packet: Packet, effects: Effects): void;
   /** There is something to be read: QEMU's handler of a file descriptor. Returns how many packets there were. */
-  readable?(state: S, effects: Effects): number;
+  readable?(state: S, effects: Effects, queue: number): number;
   /** Whoever is at the other end of the wire says what packets may leave to it: TUN_F_*, and how long its header is. */
   offloadsSet?(state: S, flags: number, headerBytes: number, effects: Effects): void;
+  /** Whoever is at the other end of the wire uses one of its queues from now on, or does not. tap_enable, tap_disable. */
+  queueSet?(state: S, queue: number, on: boolean, effects: Effects): void;
   /** Somebody pulled the cable, or plugged it. It begins plugged. QEMU's link_status_changed. */
   linkSet?(state: S, up: boolean, effects: Effects): void;
   /** System reset with consequences, which commits (not power-on: that is a fresh state). */
