@@ -1,6 +1,6 @@
 /**
- * Which conversation a frame is of, whichever way it goes. Linux 6.1: __skb_get_hash_symmetric of net/core/flow_dissector.c,
- * which looks into tunnels besides.
+ * Which conversation a frame is of, whichever way it goes. Linux 6.1: __skb_get_hash_symmetric of
+ * net/core/flow_dissector.c, which looks into tunnels besides.
  */
 import { ETHERNET_HEADER, ETHERTYPES } from './ethernet.ts';
 import { NOTHING } from './layout.ts';

@@ -126,7 +126,7 @@ export interface NetClientConfig {
   readonly ifname?: string;
   /** Of a tap with `vhost=on`: which of the kernel's workers serves it. */
   readonly vhost?: number;
-  /** Of a backend with several queues, and of its card: which of them, and the client of the first. Absent: it is that. */
+  /** Of a backend with several queues, and of its card: which, and the client of the first. Absent: it is that. */
   readonly queue?: number;
   readonly of?: string;
   /** Of a port: whose. */

@@ -40,7 +40,7 @@ export function clientNamed(machine: Machine, name: string): NetClientConfig {
 export const peerOf = (machine: Machine, { peer }: NetClientConfig): NetClientConfig | undefined =>
   peer === undefined ? undefined : clientNamed(machine, peer);
 
-/** A tap whose rings the kernel serves, at the other end of a card's wire: of one of its rings; undefined: there is none. */
+/** The tap at the other end of a card's wire by which the kernel serves a ring; undefined: there is none. */
 export function vhostTapOf(machine: Machine, dev: string, ring: number): NetClientConfig | undefined {
   const card = clientAt(machine, { name: dev }, ring >> 1);
   const peer = card === undefined ? undefined : peerOf(machine, card);

@@ -1,4 +1,4 @@
-/** Queues of a backend that a card uses, and no others. QEMU 7.2: virtio_net_set_queue_pairs, tap_enable, tap_disable. */
+/** Queues of a backend that a card uses, and no others. QEMU 7.2: virtio_net_set_queue_pairs. */
 import type { Machine, Part } from '../board/machine.ts';
 import type { CallOf } from '../board/pins.ts';
 import type { NetClientConfig } from '../config.ts';
