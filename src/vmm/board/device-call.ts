@@ -250,7 +250,7 @@ export class DeviceCall implements Call {
   }
 
   stopVhost(rings: number): readonly number[] {
-    return stopVhost(this.machine, this.part, rings);
+    return stopVhost(this.machine, this.part, rings, callOf);
   }
 
   kickVhost(queue: number): void {

@@ -98,8 +98,8 @@ function setGuestNotifiers(machine: Machine, part: Part, rings: readonly VhostRi
 /** The main loop waits for it. */
 function guestNotifier(machine: Machine, part: Part, queue: number): number {
   const id = GUEST_NOTIFIER + queue;
-  const known = Object.entries(machine.state.eventfds).find(([, bound]) => bound.dev === part.name && bound.id === id);
-  if (known !== undefined) return Number(known[0]);
+  const known = boundAs(machine, part, id);
+  if (known !== undefined) return known;
   const fd = machine.kvm.eventfd();
   const nowhere = { addr: 0, size: 0, pio: false, match: -1, assigned: false };
   machine.raise({ kind: 'sim:eventfd_bound', dev: part.name, id, thread: MAIN_LOOP, fd, ...nowhere });
@@ -161,10 +161,8 @@ function startRing(
   }
   const more = ringAddresses({ ...(places as Record<keyof typeof places, Hva>), log: used });
   vhostIoctl(machine, tap, 'VHOST_SET_VRING_ADDR', { queue, arg: isLogging(machine) ? LOGGED : 0, more });
-  const ring0 = 2 * (tap.queue ?? 0);
-  const [fd] =
-    Object.entries(machine.state.eventfds).find(([, { dev, id }]) => dev === part.name && id === ring0 + queue) ?? [];
-  vhostIoctl(machine, tap, 'VHOST_SET_VRING_KICK', { queue, arg: Number(fd ?? -1) });
+  const fd = boundAs(machine, part, 2 * (tap.queue ?? 0) + queue) ?? -1;
+  vhostIoctl(machine, tap, 'VHOST_SET_VRING_KICK', { queue, arg: fd });
   machine.kvm.consume(vhostOf(machine, tap).vrings[queue]!.masked);
   const { function: pci, state } = pciPart(machine, part);
   if (messagesOf(pci, state) !== undefined && vector === NO_VECTOR) setCall(machine, tap, queue, -1);
@@ -172,11 +170,27 @@ function startRing(
 }
 
 /** vhost_net_stop. Returns how far the kernel took each ring. */
-export function stopVhost(machine: Machine, part: Part, rings: number): number[] {
+export function stopVhost(machine: Machine, part: Part, rings: number, callOf: CallOf): number[] {
   const bases = tapsOf(machine, part, rings).flatMap((tap) => stopOne(machine, tap));
+  for (let ring = 0; ring < rings; ring += 1) takeSignal(machine, part, GUEST_NOTIFIER + ring, callOf);
   releaseVectors(machine, part);
   machine.board.host.wake(MAIN_LOOP, machine.origin);
   return bases;
+}
+
+/** What the main loop has not heard yet it does not hear any more: virtio_queue_set_guest_notifier_fd_handler. */
+function takeSignal(machine: Machine, part: Part, id: number, callOf: CallOf): void {
+  const fd = boundAs(machine, part, id);
+  if (fd === undefined || machine.kvm.consume(fd) === 0) return;
+  const call = callOf(machine, part, { kind: 'sim:device_notified', dev: part.name, id });
+  part.device.notified?.(machine.stateOf(part), id, call);
+  call.finish(false);
+}
+
+/** The eventfd of a device that is this one of its own; undefined: there is none. */
+function boundAs({ state: { eventfds } }: Machine, { name }: Part, id: number): number | undefined {
+  const found = Object.entries(eventfds).find(([, bound]) => bound.dev === name && bound.id === id);
+  return found === undefined ? undefined : Number(found[0]);
 }
 
 /** vhost_net_stop_one. */
