@@ -121,3 +121,18 @@ test('rings of one queue that the kernel cannot serve are QEMU to serve, and tho
     expect(driver.vringsOf(client).map(({ hasBackend }) => hasBackend)).toEqual([false, false]);
   }
 });
+
+test('what the kernel writes is logged by the device of each queue', LONG, () => {
+  const driver = driverOf();
+  driver.usePairs(2);
+  driver.machine.measure();
+  for (const [ring, client] of [
+    [1, 't'],
+    [3, 't:1'],
+  ] as const) {
+    driver.send(1, ring);
+    driver.serve(1, client);
+    const pages = Object.keys(driver.machine.state.vmm.net!.vhosts![client]!.log?.pages ?? {});
+    expect(pages.length).toBeGreaterThan(0);
+  }
+});
