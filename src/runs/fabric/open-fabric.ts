@@ -29,6 +29,8 @@ export interface Plan {
   readonly trace?: string | undefined;
   /** Leave checkpoints of each beside that, as `net.trace:alice.ckpt`. */
   readonly checkpoints?: boolean;
+  /** A gdb may come, at this port of the host. */
+  readonly gdb?: number | undefined;
 }
 
 /** Machines that run together. */
@@ -43,7 +45,7 @@ export interface Fabric {
 
 /** Build the machines, recorded, ready to run. Throws a Problem that says of which one something cannot be had. */
 export function openFabric(world: World, plan: Plan, output: (name: string) => OutputTo): Fabric {
-  const { machines, links, trace, checkpoints = false } = plan;
+  const { machines, links, trace, checkpoints = false, gdb } = plan;
   const made = machines.map(({ options }) => prepared(world, options));
   const serving = machines.flatMap(({ serves }, at) => (serves === true ? [at] : []));
   const sinkOf = trace === undefined ? undefined : jointRecording(world, trace, { machines, links });
@@ -53,12 +55,25 @@ export function openFabric(world: World, plan: Plan, output: (name: string) => O
       const sink = sinkOf?.(at);
       const told = new Told();
       const inbox = new Inbox(made[at]!.expected);
+      const beside = {
+        heldBytes: Math.floor(HELD_BYTES / machines.length),
+        mayRunTo: () => inbox.opensUntil,
+        hasSent: {
+          get isHeld() {
+            return lanes[at]?.hasSent === true;
+          },
+        },
+      };
       const ready = {
         ...made[at]!,
         ...{ world: sink === undefined ? world : recordingInto(world, sink), expected: inbox },
-        options: { ...options, checkpoints, trace: sink === undefined ? undefined : `${trace}:${name}` },
+        options: {
+          ...{ ...options, checkpoints, trace: sink === undefined ? undefined : `${trace}:${name}` },
+          // A bridge has no processor that could be stopped.
+          gdb: options.cpus === 0 ? undefined : gdb,
+        },
       };
-      lanes.push(new SessionLane(startSession(ready, output(name), { told }), told, inbox));
+      lanes.push(new SessionLane(startSession(ready, output(name), { told, beside }), told, inbox));
     }
   } catch (error) {
     for (const { session } of lanes) session.close();
@@ -80,6 +95,9 @@ export function openFabric(world: World, plan: Plan, output: (name: string) => O
     },
   };
 }
+
+/** Most bytes that checkpoints of all may hold, where a debugger may go back. */
+const HELD_BYTES = 2 ** 30;
 
 /** Each is closed, whatever becomes of the others. */
 function closeAll(lanes: readonly SessionLane[]): void {
