@@ -1,8 +1,8 @@
 /**
- * The machines of one recording, or of a run under way, as processes of one gdb: machine n is process n + 1, its vCPUs are that one's threads.
- * A person has gdb attach to each but the first, as with QEMU: it asks no description of one it is only told of. All
- * have one clock: where one has gone, the others stand at that moment. GDB manual, "Remote Protocol", `multiprocess`;
- * tried with gdb 13.
+ * The machines of one recording, or of a run under way, as processes of one gdb: machine n is process n + 1, its vCPUs
+ * are that one's threads. A person has gdb attach to each but the first, as with QEMU: it asks no description of one it
+ * is only told of. All have one clock: where one has gone, the others stand at that moment. GDB manual, "Remote
+ * Protocol", `multiprocess`; tried with gdb 13.
  */
 import type { Ns } from '../base/units.ts';
 import type { Arrived, Journey } from '../debugger/travel/travel.ts';
