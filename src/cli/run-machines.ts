@@ -11,6 +11,9 @@ import { LiveMachines } from '../gdb/live-machines.ts';
 import type { GdbServer } from '../gdb/server.ts';
 import { type Fabric, openFabric, type Plan } from '../runs/fabric/open-fabric.ts';
 import { typedAt } from '../runs/run-inputs.ts';
+import type { HostSockets } from '../runs/underway/host-sockets.ts';
+import { openSockets } from '../runs/underway/open-sockets.ts';
+import type { OutputTo } from '../runs/underway/printed.ts';
 import { type Typist, typist } from '../runs/underway/typist.ts';
 import type { GdbWanted } from './gdb.ts';
 import { escapeAtStart, type KeyMeaning, keyMeanings } from './escape.ts';
@@ -96,16 +99,20 @@ export async function runMachines(argv: readonly string[]): Promise<number> {
   const terminal = openTerminal(true);
   const printed = new Prefixed(names, (bytes) => terminal.write(bytes));
   const scripts = new Map(plan.machines.map(({ name, options: { typed } }) => [name, typist(typed)]));
+  const sockets: (HostSockets | undefined)[] = [];
   try {
-    const fabric = openFabric(NODE, plan, (name) => ({
+    for (const { options } of plan.machines) sockets.push(await openSockets(NODE, options));
+    const output = (name: string): OutputTo => ({
       serial(line, bytes) {
         if (line !== 0) return;
         scripts.get(name)?.hear(bytes);
         printed.print(name, bytes);
       },
       character: () => undefined,
+      rouse: terminal.rouse,
       notice: (sentence) => complain(`${name}: ${sentence}`),
-    }));
+    });
+    const fabric = openFabric(NODE, plan, output, sockets);
     const forget = NODE.atExit(() => fabric.close());
     let server: GdbServer | undefined;
     try {
@@ -127,6 +134,7 @@ export async function runMachines(argv: readonly string[]): Promise<number> {
       if (!quiet) complain(closingOf(plan, fabric));
     }
   } finally {
+    for (const each of sockets) each?.close();
     terminal.close();
   }
 }
@@ -199,7 +207,7 @@ class Console {
       if (this.isQuit || this.company.held?.isKilled === true) return 0;
       const pause = this.runSlice();
       if (pause === 'ended' && !this.isKept()) return this.status();
-      if (pause === 'idle' && this.nobodyTypes()) return this.halted();
+      if (pause === 'idle' && this.nobodyTypes() && !this.isAwaited) return this.halted();
       for (const { session } of this.fabric.lanes) session.flush();
       this.showPrompts();
       await terminal.wait(pause === 'slice' ? 0 : pause === 'held' ? HELD_WAIT_MS : this.waitMs());
@@ -255,7 +263,13 @@ class Console {
     return Math.max(0, Math.min(left, LONGEST_WAIT_MS));
   }
 
+  /** Somebody of the host's network may be about to say something to one of them. */
+  private get isAwaited(): boolean {
+    return this.fabric.lanes.some(({ session }, at) => session.isAwaited && !this.fabric.all.hasEnded(at));
+  }
+
   private isPaced(): boolean {
+    if (this.isAwaited) return true;
     if ([...this.company.scripts.values()].some((script) => script.waitingFor() !== undefined)) return false;
     return !this.nobodyTypes() || this.fabric.lanes.every(({ session }) => session.silence() >= SILENCE_SKIPPED_NS);
   }

@@ -1,6 +1,8 @@
+import type { InputEvent } from '../../machine/parts.ts';
 import { createJoint } from '../../replay/trace/joint.ts';
 import { Told } from '../../replay/streams/told.ts';
 import type { RunOptions } from '../machine/run-options.ts';
+import type { HostSockets } from '../underway/host-sockets.ts';
 import { startSession } from '../underway/open-session.ts';
 import { prepared } from '../underway/prepare.ts';
 import type { OutputTo } from '../underway/printed.ts';
@@ -44,12 +46,24 @@ export interface Fabric {
 }
 
 /** Build the machines, recorded, ready to run. Throws a Problem that says of which one something cannot be had. */
-export function openFabric(world: World, plan: Plan, output: (name: string) => OutputTo): Fabric {
+export function openFabric(
+  world: World,
+  plan: Plan,
+  output: (name: string) => OutputTo,
+  sockets: readonly (HostSockets | undefined)[] = [],
+): Fabric {
   const { machines, links, trace, checkpoints = false, gdb } = plan;
   const made = machines.map(({ options }) => prepared(world, options));
   const serving = machines.flatMap(({ serves }, at) => (serves === true ? [at] : []));
   const sinkOf = trace === undefined ? undefined : jointRecording(world, trace, { machines, links });
   const lanes: SessionLane[] = [];
+  // What is heard outside comes when the clock of all is there, as what people say does.
+  const early: (() => void)[] = [];
+  let all: LockStep | undefined;
+  const tell = (at: number, event: InputEvent): void => {
+    if (all === undefined) early.push(() => tell(at, event));
+    else all.send(at, event);
+  };
   try {
     for (const [at, { name, options }] of machines.entries()) {
       const sink = sinkOf?.(at);
@@ -64,6 +78,8 @@ export function openFabric(world: World, plan: Plan, output: (name: string) => O
           },
         },
       };
+      const mail = { send: (event: InputEvent) => tell(at, event), count: () => inbox.said };
+      const company = { told, beside, mail, sockets: sockets[at] };
       const ready = {
         ...made[at]!,
         ...{ world: sink === undefined ? world : recordingInto(world, sink), expected: inbox },
@@ -73,15 +89,17 @@ export function openFabric(world: World, plan: Plan, output: (name: string) => O
           gdb: options.cpus === 0 ? undefined : gdb,
         },
       };
-      lanes.push(new SessionLane(startSession(ready, output(name), { told, beside }), told, inbox));
+      lanes.push(new SessionLane(startSession(ready, output(name), company), told, inbox));
     }
   } catch (error) {
     for (const { session } of lanes) session.close();
     sinkOf?.close();
     throw error;
   }
+  all = new LockStep(lanes, links, serving);
+  for (const send of early) send();
   return {
-    all: new LockStep(lanes, links, serving),
+    all,
     lanes,
     warnings: lanes.flatMap(({ session: { warnings } }, at) =>
       warnings.map((warning) => ({ name: machines[at]!.name, warning })),

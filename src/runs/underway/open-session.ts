@@ -32,9 +32,17 @@ export interface Company {
   readonly told: Told;
   /** Sockets of the host. */
   readonly sockets?: HostSockets | undefined;
+  /** Where what those hear goes, and how much of it waits there; absent: to the machine, where it stands. */
+  readonly mail?: Mail | undefined;
   readonly gate?: Gate;
   /** A debugger may come to a machine that stands with others. */
   readonly beside?: Beside | undefined;
+}
+
+/** Inputs on their way to a machine. */
+export interface Mail {
+  send(event: InputEvent): void;
+  count(): number;
 }
 
 /** Build the machine the options describe, recorded, ready to run. */
@@ -46,7 +54,7 @@ export function openSession(world: World, options: RunOptions, output: OutputTo,
 export function startSession(
   { world, options, description, images, identities, disks, payloads, wallClockAtPowerOn, expected }: Prepared,
   output: OutputTo,
-  { told, gate, sockets, beside }: Company,
+  { told, gate, sockets, mail, beside }: Company,
 ): Session {
   const { seed, trace, pieceBytes } = options;
   const subject = { engineVersion: world.version, machine: description, images: identities, seed };
@@ -72,8 +80,8 @@ export function startSession(
   told.events$.subscribe({ next, error: () => undefined });
   const inputs: PendingInput[] = [];
   sockets?.join(
-    (event) => void inputs.push({ event }),
-    () => inputs.length,
+    (event) => (mail === undefined ? void inputs.push({ event }) : mail.send(event)),
+    () => mail?.count() ?? inputs.length,
     () => output.rouse?.(),
     (dev) => machine.state.vmm.devices[dev as `${string}#${number}`],
   );
