@@ -247,7 +247,8 @@ describe('a payload that is spoilt', LONG, () => {
     bytes[chunk.offset + 1000]! ^= 1;
     writeFileSync(path, bytes);
     await expect(replay(path)).rejects.toThrow(
-      /^The payload [0-9a-f]{64} cannot be read: .*spoilt.trace is damaged in chunk 2 \(bytes \d+ to \d+\)/,
+      // Which chunk it is hangs on how long those before it were waited for.
+      /^The payload [0-9a-f]{64} cannot be read: .*spoilt.trace is damaged in chunk \d \(bytes \d+ to \d+\)/,
     );
     expect(readAll(openTraceFile(path))).toEqual({ events, damage: undefined });
   });
