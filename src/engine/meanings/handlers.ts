@@ -88,7 +88,9 @@ export function buildHandlers(): HandlerBinary {
     { type: 'i64', name: 'context' },
   ] as const;
   const memoryPages = L.HOST_MEMORY / 65536;
-  return { bytes: assembleModule({ imports: IMPORTS, functions, globals, table, memoryPages }), slots };
+  const elements = [{ slot: 0, functions: table }];
+  const parts = { imports: IMPORTS, functions, globals, elements, memoryPages };
+  return { bytes: assembleModule({ ...parts, table: { imported: false, slots: table.length } }), slots };
 }
 
 type Add = (key: string, emit: (m: MeaningBuilder<RecordReader>) => void) => void;
