@@ -1,6 +1,7 @@
 import { invariant } from '../../base/invariant.ts';
 import { MeaningBuilder } from '../emit/builder.ts';
-import { HANDLERS, type RecordReader } from '../emit/record.ts';
+import { countHeat, HANDLERS, type RecordReader } from '../emit/record.ts';
+import { type Form, formOf } from '../translate/form.ts';
 import { FN, GLOBAL } from '../emit/shared.ts';
 import * as L from '../state/layout.ts';
 import { ARITHMETIC } from './arithmetic.ts';
@@ -34,17 +35,24 @@ const IMPORTS: readonly ImportedFunction[] = [
 export interface HandlerBinary {
   readonly bytes: Uint8Array;
   readonly slots: ReadonlyMap<string, number>;
+  /** What each slot's handler does, by slot; undefined: it serves no instruction. */
+  readonly forms: readonly (Form | undefined)[];
 }
 
 /** The handlers compiled: what every engine of the process instantiates, whatever the size of its memory. */
 export interface HandlerModule {
   readonly module: CompiledModule;
   readonly slots: ReadonlyMap<string, number>;
+  readonly forms: readonly (Form | undefined)[];
 }
 
 /** The handlers bound to the memory of one engine. */
 export interface HandlerInstance {
   dispatch(record: number): number;
+  /** The record of a rip. */
+  readonly lookup: unknown;
+  /** The handlers by slot, with room for regions of translated code. */
+  readonly table: unknown;
   ticks: { value: number };
   fault: { value: number };
   context: { value: bigint };
@@ -58,8 +66,8 @@ let compiled: HandlerModule | undefined;
 /** Every handler, emitted and compiled when first asked for. They depend on nothing but the code. */
 export function handlerModule(): HandlerModule {
   if (compiled === undefined) {
-    const { bytes, slots } = buildHandlers();
-    compiled = { module: new WebAssembly.Module(bytes as BufferSource), slots };
+    const { bytes, slots, forms } = buildHandlers();
+    compiled = { module: new WebAssembly.Module(bytes as BufferSource), slots, forms };
   }
   return compiled;
 }
@@ -69,16 +77,18 @@ export function buildHandlers(): HandlerBinary {
   const functions: FunctionBody[] = [lookupFunction(), branchFunction(), segmentFunction(), dispatchFunction()];
   const slots = new Map<string, number>();
   const table: number[] = [];
-  const add: Add = (key, emit) => {
+  const forms: (Form | undefined)[] = [];
+  const add: Add = (key, emit, isPseudo = false) => {
     const m = new MeaningBuilder(HANDLERS);
     emit(m);
     invariant(!slots.has(key), 'a handler has one meaning', { key });
     slots.set(key, table.length);
     table.push(IMPORTS.length + functions.length);
     functions.push(m.finish());
+    forms.push(isPseudo ? undefined : formOf(key, emit as (m: MeaningBuilder) => void));
   };
   for (const meaning of MEANINGS) addMeaning(meaning, add);
-  for (const { name, emit } of PSEUDO) add(handlerKey(name, [], []), emit);
+  for (const { name, emit } of PSEUDO) add(handlerKey(name, [], []), emit, true);
   for (const meaning of MORE_MEANINGS) addMeaning(meaning, add);
   for (const { key, emit } of stringMeanings()) add(key, emit);
   invariant(table.length < 65536, 'a handler index has 16 bits', { handlers: table.length });
@@ -90,10 +100,13 @@ export function buildHandlers(): HandlerBinary {
   const memoryPages = L.HOST_MEMORY / 65536;
   const elements = [{ slot: 0, functions: table }];
   const parts = { imports: IMPORTS, functions, globals, elements, memoryPages };
-  return { bytes: assembleModule({ ...parts, table: { imported: false, slots: table.length } }), slots };
+  return { bytes: assembleModule({ ...parts, table: { imported: false, slots: table.length + REGION_SLOTS } }), slots, forms };
 }
 
-type Add = (key: string, emit: (m: MeaningBuilder<RecordReader>) => void) => void;
+/** Slots behind the handlers for regions of translated code. */
+export const REGION_SLOTS = 16384;
+
+type Add = (key: string, emit: (m: MeaningBuilder<RecordReader>) => void, isPseudo?: boolean) => void;
 
 function addMeaning(meaning: Meaning, add: Add): void {
   for (const sizes of meaning.sizes) {
@@ -120,12 +133,13 @@ function lookupFunction(): FunctionBody {
     const record = f.load('i32', f.add(table, f.shl(offset, f.i32(2))), 4);
     f.if(record, () => {
       f.store(zero, f.sub(rip, f.extendU(offset)), 8, L.RIP_PAGE);
+      countHeat(f, record);
       f.return(record);
     });
   });
   f.store(zero, rip, 8, L.RIP);
   f.result(f.call(FN.resolve, [], 'i32'));
-  return f.finish();
+  return f.finish('lookup');
 }
 
 /** Take the near relative branch of a record whose target is not linked. */

@@ -4,7 +4,8 @@ import { EXIT } from '../../x86/exit-reasons.ts';
 import { type ExecutionControls, NO_CONTROLS, type VmExit } from '../../x86/guest.ts';
 import { CodeCache } from '../code/cache.ts';
 import { hasErrorCode, VECTOR, vmExit } from '../core/fault.ts';
-import { type HandlerInstance, handlerModule, type Instantiate } from '../meanings/handlers.ts';
+import { type HandlerInstance, handlerModule, type Instantiate, REGION_SLOTS } from '../meanings/handlers.ts';
+import { DEFAULT_TIER, type TierOptions, Translator } from '../translate/translator.ts';
 import { DebugRegisters } from './debug-registers.ts';
 import { EventDelivery } from './event-delivery.ts';
 import { type Executing, InstructionFlow } from './instruction-flow.ts';
@@ -44,9 +45,11 @@ export class Processor extends LinearAccess implements Executing {
   /** Next 64 bits of the recorded entropy stream, for RDRAND and RDSEED. */
   seed: () => bigint = () => 0n;
 
-  constructor(memory: EngineMemory, eptWords: Uint32Array, instantiate: Instantiate) {
+  readonly translator: Translator;
+
+  constructor(memory: EngineMemory, eptWords: Uint32Array, instantiate: Instantiate, tier: TierOptions = DEFAULT_TIER) {
     super(memory, new CpuState(memory));
-    const { module, slots } = handlerModule();
+    const { module, slots, forms } = handlerModule();
     this.wasm = instantiate(module, {
       memory: memory.memory,
       translate: (low: number, high: number, want: number) => {
@@ -95,6 +98,23 @@ export class Processor extends LinearAccess implements Executing {
       onUnwatch: (page) => this.mmu.unwatchCode(page),
       onFlush: () => this.mmu.flush(),
     });
+    const tableSlots = forms.length + REGION_SLOTS;
+    const { ticks, context, table, lookup } = this.wasm;
+    this.translator = new Translator(
+      memory,
+      { forms, gotoSlot: slots.get('goto::') as number, tableSlots },
+      {
+        shadow: (record, page) => this.code.shadow(record, page),
+        pageOf: (record) => this.code.pageOf(record, this.flow.codeMode),
+      },
+      (binary) => {
+        const regions = new WebAssembly.Module(binary as BufferSource);
+        instantiate(regions, { memory: memory.memory, table, ticks, context, lookup });
+      },
+      tier,
+    );
+    this.code.heat = tier.threshold;
+    this.code.onForget = this.translator;
     this.clock = new RunClock(this, this.wasm.ticks);
     this.debug = new DebugRegisters(this);
     this.events = new EventDelivery(this);
@@ -122,6 +142,10 @@ export class Processor extends LinearAccess implements Executing {
     this.flow.codeMode = this.state.derive();
     this.mmu.codeMode = this.flow.codeMode;
     this.mmu.select();
+  }
+
+  hot(record: number): number {
+    return this.translator.hot(record);
   }
 
   // Stops.

@@ -33,7 +33,7 @@ export class FunctionBuilder {
   protected readonly constants = new Constants();
   readonly signature: Signature;
   /** Types of the locals behind the parameters, by number. */
-  private readonly locals: number[] = [];
+  protected readonly locals: number[] = [];
   protected depth = 0;
   /** The local the last operation left its result in, where the opcode of that stands, and where it ends. */
   private lastSet = -1;

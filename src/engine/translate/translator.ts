@@ -1,0 +1,192 @@
+import type { CodePage } from '../code/cache.ts';
+import * as L from '../state/layout.ts';
+import { MODE } from '../state/mode.ts';
+import type { EngineMemory } from '../state/memory.ts';
+import type { FunctionBody } from '../wasm/module.ts';
+import type { Records } from './blocks.ts';
+import type { Form } from './form.ts';
+import { buildRegion, type Learnt } from './region.ts';
+import { regionModule } from './region-module.ts';
+
+/** When to translate, and how much. None of it is seen by the guest. */
+export interface TierOptions {
+  /** Taken branches to an instruction after which code is translated from there on; 0: never. */
+  readonly threshold: number;
+  /** Regions that are compiled together. */
+  readonly batch: number;
+  /** Most instructions of one region. */
+  readonly limit: number;
+}
+
+const E = (globalThis as any).process?.env ?? {};
+export const DEFAULT_TIER: TierOptions = { threshold: Number(E.RV_T ?? 400), batch: Number(E.RV_B ?? 16), limit: Number(E.RV_L ?? 300) };
+export const TIMES = { emit: 0, compile: 0 };
+if (E.RV_STATS) (globalThis as any).process.on('exit', () => console.error(JSON.stringify(TIMES)));
+
+/** What the translator is told of decoded code. */
+export interface DecodedCode {
+  /** A copy of a record that leads back behind it; 0: no room. */
+  shadow(record: number, page: CodePage): number;
+  pageOf(record: number): CodePage | undefined;
+}
+
+/** What was done, for who asks. */
+export interface TierCounts {
+  regions: number;
+  instructions: number;
+  bytes: number;
+  modules: number;
+  dropped: number;
+}
+
+/** What a region is entered by: its record, and the copy that does what the record did. */
+interface Entry {
+  readonly record: number;
+  readonly shadow: number;
+  readonly page: CodePage;
+  readonly slot: number;
+}
+
+/** Bind a module of regions to the handlers of an engine. */
+export type BindRegions = (binary: Uint8Array) => void;
+
+/** The second tier: translates code that is executed often, and forgets it when its bytes change. */
+export class Translator {
+  readonly options: TierOptions;
+  readonly counts: TierCounts = { regions: 0, instructions: 0, bytes: 0, modules: 0, dropped: 0 };
+  private readonly memory: EngineMemory;
+  private readonly forms: readonly (Form | undefined)[];
+  private readonly gotoSlot: number;
+  private readonly code: DecodedCode;
+  private readonly bind: BindRegions;
+  private readonly tableSlots: number;
+  private readonly learnt: Learnt = { flags: new Map(), forks: new Set(), refused: new Set() };
+  private readonly free: number[] = [];
+  private nextSlot: number;
+  /** By the record that is an entry. */
+  private readonly entries = new Map<number, Entry & { readonly handler: number }>();
+  private readonly byPage = new Map<CodePage, Entry[]>();
+  private waiting: number[] = [];
+  private readonly records: Omit<Records, 'isLong'>;
+
+  constructor(
+    memory: EngineMemory,
+    handlers: { readonly forms: readonly (Form | undefined)[]; readonly gotoSlot: number; readonly tableSlots: number },
+    code: DecodedCode,
+    bind: BindRegions,
+    options: TierOptions,
+  ) {
+    this.memory = memory;
+    this.forms = handlers.forms;
+    this.gotoSlot = handlers.gotoSlot;
+    this.tableSlots = handlers.tableSlots;
+    this.code = code;
+    this.bind = bind;
+    this.options = options;
+    this.nextSlot = handlers.forms.length;
+    this.records = {
+      view: memory.view,
+      formAt: (record) => this.formAt(record),
+      onward: (record) => this.onward(record),
+    };
+  }
+
+  private slotOf(record: number): number {
+    return this.entries.get(record)?.handler ?? this.memory.view.getUint16(record + L.R_HANDLER, true);
+  }
+  private formAt(record: number): Form | undefined {
+    const form = this.forms[this.slotOf(record)];
+    return form === undefined || this.learnt.refused.has(form) ? undefined : form;
+  }
+  private onward(record: number): number {
+    let at = record;
+    while (this.slotOf(at) === this.gotoSlot) at = this.memory.view.getUint32(at + L.R_TARGET, true);
+    return at;
+  }
+  private readonly original = (record: number): number => this.entries.get(record)?.shadow ?? record;
+
+  /** Code at a record has become hot. Returns the record to go on with. */
+  hot(record: number): number {
+    if (this.options.threshold === 0 || this.entries.has(record)) return record;
+    // Still hot after as much again: it waits no longer for company.
+    const isAgain = this.waiting.includes(record);
+    if (!isAgain) {
+      this.waiting.push(record);
+      this.memory.view.setUint16(record + L.R_HEAT, this.options.threshold, true);
+    }
+    if (isAgain || this.waiting.length >= this.options.batch) this.translate();
+    return record;
+  }
+
+  private translate(): void {
+    const t0 = performance.now();
+    const bodies: FunctionBody[] = [];
+    const made: (Entry & { readonly handler: number })[] = [];
+    for (const record of this.waiting) {
+      const page = this.code.pageOf(record);
+      if (page === undefined || this.entries.has(record) || this.nextSlot >= this.tableSlots) continue;
+      const entry = this.entryAt(record, page);
+      if (entry === undefined) continue;
+      const isLong = (page.mode & MODE.size) === 2;
+      const region = buildRegion({ ...this.records, isLong }, record, this.original, this.learnt, this.options.limit);
+      if (region === undefined) {
+        this.entries.delete(record);
+        this.free.push(entry.slot);
+        continue;
+      }
+      this.counts.instructions += region.instructions;
+      bodies.push(region.body);
+      made.push(entry);
+    }
+    this.waiting = [];
+    TIMES.emit += performance.now() - t0;
+    const t1 = performance.now();
+    if (bodies.length > 0) this.install(bodies, made);
+    TIMES.compile += performance.now() - t1;
+    Object.assign(TIMES, this.counts);
+  }
+
+  /** From now on the record counts as an entry, whose handler is elsewhere. */
+  private entryAt(record: number, page: CodePage): (Entry & { readonly handler: number }) | undefined {
+    if (this.formAt(record) === undefined) return undefined;
+    const handler = this.slotOf(record);
+    const shadow = this.code.shadow(record, page);
+    if (shadow === 0) return undefined;
+    const entry = { record, shadow, page, slot: this.free.pop() ?? this.nextSlot++, handler };
+    this.entries.set(record, entry);
+    return entry;
+  }
+
+  private install(bodies: readonly FunctionBody[], made: readonly (Entry & { readonly handler: number })[]): void {
+    const binary = regionModule(bodies, made.map(({ slot }) => slot), this.tableSlots);
+    this.bind(binary);
+    this.counts.modules += 1;
+    this.counts.bytes += binary.length;
+    this.counts.regions += made.length;
+    for (const entry of made) {
+      this.memory.view.setUint16(entry.record + L.R_HANDLER, entry.slot, true);
+      const list = this.byPage.get(entry.page);
+      if (list === undefined) this.byPage.set(entry.page, [entry]);
+      else list.push(entry);
+    }
+  }
+
+  /** What was decoded of a page is not true any more. */
+  forget(page: CodePage): void {
+    for (const { record, slot } of this.byPage.get(page) ?? []) {
+      this.entries.delete(record);
+      this.free.push(slot);
+      this.counts.dropped += 1;
+    }
+    this.byPage.delete(page);
+    const records = new Set(page.records);
+    this.waiting = this.waiting.filter((record) => !records.has(record));
+  }
+
+  /** No record is what it was. */
+  forgetAll(): void {
+    for (const page of [...this.byPage.keys()]) this.forget(page);
+    this.entries.clear();
+    this.waiting = [];
+  }
+}
