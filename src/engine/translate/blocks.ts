@@ -8,6 +8,8 @@ export interface Records {
   readonly isLong: boolean;
   /** The form of the instruction of a record; undefined: it is none that can be translated. */
   formAt(record: number): Form | undefined;
+  /** No branch has been taken to a record so far. */
+  isCold(record: number): boolean;
   /** Where a record that only leads on leads to, or the record itself. */
   onward(record: number): number;
 }
@@ -74,7 +76,9 @@ function instructionAt(records: Records, record: number): Instruction | undefine
   const { flow } = form;
   const target = flow === 'branch' || flow === 'jump' ? records.view.getUint32(record + L.R_TARGET, true) : 0;
   const fall = flow === 'next' || flow === 'branch' ? records.onward(record + L.RECORD) : 0;
-  return { record, form, taken: target === 0 ? 0 : records.onward(target), fall };
+  // Where nobody has gone yet the region is left, should anybody go there.
+  const taken = target === 0 || (flow === 'branch' && records.isCold(target)) ? 0 : records.onward(target);
+  return { record, form, taken, fall };
 }
 
 function blockAt(leader: number, instructions: ReadonlyMap<number, Instruction>, leaders: ReadonlySet<number>): Block {

@@ -100,7 +100,10 @@ class RegionEmitter {
 
   private instruction(at: number, block: Block, { record, form }: Instruction, unused: number): void {
     const { m, learnt } = this;
-    const onBranch = form.flow === 'next' ? undefined : () => m.aside(() => this.edge(at, block.taken));
+    const onBranch = form.flow === 'next' ? undefined : (target: number) => {
+            if (block.taken === 0) m.leaveAt(target);
+            else m.aside(() => this.edge(at, block.taken));
+          };
     const emitAs = (forks: boolean): FlagUse =>
       m.instructionAt(record, this.original(record), unused, forks, (builder) => form.emit(builder), onBranch);
     this.current = form;

@@ -20,6 +20,7 @@ export interface TierOptions {
 
 const E = (globalThis as any).process?.env ?? {};
 export const DEFAULT_TIER: TierOptions = { threshold: Number(E.RV_T ?? 400), batch: Number(E.RV_B ?? 16), limit: Number(E.RV_L ?? 300) };
+const cpuMs = (): number => { const u = (globalThis as any).process.cpuUsage(); return (u.user + u.system) / 1000; };
 export const TIMES = { emit: 0, compile: 0 };
 if (E.RV_STATS) (globalThis as any).process.on('exit', () => console.error(JSON.stringify(TIMES)));
 
@@ -88,6 +89,7 @@ export class Translator {
       view: memory.view,
       formAt: (record) => this.formAt(record),
       onward: (record) => this.onward(record),
+      isCold: (record) => this.memory.view.getUint16(record + L.R_HEAT, true) === this.options.threshold,
     };
   }
 
@@ -119,7 +121,7 @@ export class Translator {
   }
 
   private translate(): void {
-    const t0 = performance.now();
+    const t0 = cpuMs();
     const bodies: FunctionBody[] = [];
     const made: (Entry & { readonly handler: number })[] = [];
     for (const record of this.waiting) {
@@ -139,10 +141,10 @@ export class Translator {
       made.push(entry);
     }
     this.waiting = [];
-    TIMES.emit += performance.now() - t0;
-    const t1 = performance.now();
+    TIMES.emit += cpuMs() - t0;
+    const t1 = cpuMs();
     if (bodies.length > 0) this.install(bodies, made);
-    TIMES.compile += performance.now() - t1;
+    TIMES.compile += cpuMs() - t1;
     Object.assign(TIMES, this.counts);
   }
 
