@@ -5,6 +5,7 @@ import { Problem, shortly } from '../base/problem.ts';
 import type { InputEvent } from '../machine/parts.ts';
 import { NO_SYMBOLS } from '../debugger/symbols/symbols.ts';
 import { answerView, VIEW_NAMES, viewsHelp } from '../debugger/views/asked.ts';
+import { refusedDirtyRate } from '../vmm/dirty/refused.ts';
 import { MOST } from '../vmm/limits.ts';
 import { refusedAnnouncement } from '../vmm/net/announcement.ts';
 import type { Session } from '../runs/underway/session.ts';
@@ -48,6 +49,11 @@ const MONITOR_COMMANDS: Readonly<Record<string, MonitorCommand>> = {
     usage: 'announce_self [CARDS] [ID]',
     help: 'tell everybody where cards are; also announce-rounds=N, -initial=, -max=, -step=MS',
     answer: announceSelf,
+  },
+  calc_dirty_rate: {
+    usage: 'calc_dirty_rate -b SECONDS',
+    help: 'log which pages are written for 1 to 60 virtual seconds; `info dirty_rate` and `dirty` tell',
+    answer: calcDirtyRate,
   },
   system_reset: { usage: 'system_reset', help: 'reset the machine', answer: () => send('sim:reset_requested') },
   system_powerdown: {
@@ -143,6 +149,31 @@ function announceSelf({ view }: MonitorSubject, words: readonly string[]): Monit
   const { config, vmm } = view.machine.state;
   const why = refusedAnnouncement(config, vmm.net, announcement);
   return why === undefined ? { text: '', send: { kind: 'sim:announce_asked', ...announcement } } : say(why);
+}
+
+/** QEMU's calc_dirty_rate, by the dirty bitmap alone; what is refused is so in QEMU's words. */
+function calcDirtyRate({ view }: MonitorSubject, words: readonly string[]): MonitorAnswer {
+  // Behind the last flag a number may be less than 0.
+  const flags = words.filter(
+    (word, at) => word.startsWith('-') && !(at > 0 && words[at - 1] === '-b' && /\d/.test(word)),
+  );
+  const [second = '', ...more] = words.filter((word) => !flags.includes(word));
+  const stranger = flags.find((flag) => !/^-[br]$/.test(flag));
+  if (stranger !== undefined) return say(`calc_dirty_rate: unsupported option ${shortly(stranger.slice(0, 2))}`);
+  if (!/^-?\d+$/.test(second)) return say('calc_dirty_rate -b SECONDS: say how many seconds.');
+  if (more.length > 0) return say('calc_dirty_rate: extraneous characters at the end of line');
+  const seconds = Number(second);
+  if (seconds === 0) return say('Incorrect period length specified!');
+  if (new Set(flags).size === 2) return say('Either dirty ring or dirty bitmap can be specified!');
+  const why = refusedDirtyRate(view.machine.state.vmm.dirty, seconds);
+  if (why !== undefined) return say(`Error: ${why}`);
+  if (flags.includes('-r')) return say('Error: mode dirty-ring is not enabled, use other method instead.');
+  if (flags.length === 0)
+    return say('Pages are not sampled here: `calc_dirty_rate -b SECONDS` has KVM log all of them.');
+  const text =
+    `Starting dirty rate measurement with period ${seconds} seconds\n` +
+    "[Please use 'info dirty_rate' to check results]";
+  return { text, send: { kind: 'sim:dirty_rate_asked', seconds } };
 }
 
 const isAsleep = ({ view }: MonitorSubject): boolean => view.machine.state.vmm.sleep?.isAsleep === true;

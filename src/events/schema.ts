@@ -33,6 +33,7 @@ export type NamedReceiver =
   | 'continue button'
   | 'block layer'
   | 'network'
+  | 'dirty log'
   | 'debugger'
   | 'timeline'
   | 'recorder';

@@ -16,8 +16,10 @@ const ringOf = (e: OfRing): string => `${e.client} vq ${e.queue}`;
 export const VHOST_FACTS = {
   /**
    * QEMU asks something of /dev/vhost-net. queue -1: of no ring. arg: features, a number, an index, a descriptor (-1:
-   * none) as the ioctl takes or gives it. more: regions of memory, as guest-physical address, size and host virtual
-   * address of 8 bytes each; of a ring the addresses of its descriptors, used and available ring. ret: 0 or an errno.
+   * none) as the ioctl takes or gives it; of a log how many words of 64 pages it has, of a ring's addresses its flags
+   * (1: it is logged). more: regions of memory, as guest-physical address, size and host virtual address of 8 bytes
+   * each; of a ring the addresses of its descriptors, used and available ring, and where in the guest's memory the used
+   * ring is logged. ret: 0 or an errno.
    */
   'sim:vhost_ioctl': fact(
     { ...OF_VHOST, cmd: 'text', queue: 'i', arg: 'u64', more: 'bytes', ret: 'i' },
@@ -51,6 +53,8 @@ export const VHOST_FACTS = {
   ),
   /** Whether the driver is to notify of what it adds. avail: how far it had come. */
   'sim:vhost_notify': fact({ ...OF_RING, on: 'bool', avail: 'u' }, (e) => `${ringOf(e)} ${e.on ? 'on' : 'off'}`),
+  /** Guest-physical memory was written, of which a page was not in the log yet. */
+  'sim:vhost_log_write': fact({ ...OF_RING, addr: 'u', len: 'u' }, (e) => `${ringOf(e)} 0x${hex(e.addr)}+${e.len}`),
   /** A driver did what none may do: vq_err. avail: how far it had come; taken: chains that are lost by it. */
   'sim:vhost_error': fact({ ...OF_RING, why: 'text', avail: 'u', taken: 'u' }, (e) => `${ringOf(e)} ${e.why}`),
   /**

@@ -1,4 +1,5 @@
 import { DEVICE_FACTS } from './device.ts';
+import { DIRTY_FACTS, DIRTY_INPUTS } from './dirty.ts';
 import { DISK_FACTS } from './disk.ts';
 import { E1000_EVENTS } from './e1000.ts';
 import { FRAMES_FACTS, FRAMES_INPUTS } from './frames.ts';
@@ -45,6 +46,8 @@ export const VOCABULARY = {
   ...USER_LIVE_INPUTS,
   ...FRAMES_FACTS,
   ...FRAMES_INPUTS,
+  ...DIRTY_FACTS,
+  ...DIRTY_INPUTS,
 } as const;
 
 export type MachineEvent = EventsOf<typeof VOCABULARY>;

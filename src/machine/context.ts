@@ -5,6 +5,7 @@ import { earliestDeadline } from '../events/timers.ts';
 import { MAIN_LOOP, type Source, TIMER, vcpuSource } from '../events/stamped.ts';
 import type { KvmKernel } from '../kvm/api.ts';
 import type { Pages } from '../memory/pages.ts';
+import { measuredAt } from '../vmm/dirty/due.ts';
 import { earliestCompletion } from '../vmm/drives/due.ts';
 import { earliestOnWires } from '../vmm/net/due.ts';
 import { restore } from '../reducers/evolve.ts';
@@ -69,6 +70,7 @@ export function userDeadline(context: MachineContext): Ns {
       earliestDeadline(vmm.timers),
       earliestCompletion(vmm.drives),
       earliestOnWires(vmm.net),
+      measuredAt(vmm.dirty),
       earliestToAct(schedule.threads),
     );
   }

@@ -6,6 +6,7 @@ import { USER_LIVE_INPUTS } from '../events/user-live.ts';
 import type { NamedReceiver } from '../events/schema.ts';
 import { type EventOf, receivingPart, VOCABULARY } from '../events/vocabulary.ts';
 import { LONGEST_PAYLOAD } from '../memory/payloads.ts';
+import { refusedDirtyRate } from '../vmm/dirty/refused.ts';
 import { MOST } from '../vmm/limits.ts';
 import { refusedAnnouncement } from '../vmm/net/announcement.ts';
 import { reducerOf } from '../vmm/models.ts';
@@ -35,6 +36,7 @@ const RECEIVERS: { readonly [R in NamedReceiver]: Receive | undefined } = {
     if (event.kind === 'sim:link_set') vmm.setLink(event.client, event.up, origin);
     if (event.kind === 'sim:announce_asked') vmm.announce(event.id, origin);
   },
+  'dirty log': ({ vmm }, _event, origin) => vmm.measureDirtyRate(origin),
   'continue button': ({ vmm }, _event, origin) => vmm.goOn(origin),
   debugger: (context, event, origin) => {
     if (event.kind === 'sim:intervened') intervene(context, event.what, event.value, origin);
@@ -62,6 +64,7 @@ export function checkInput(context: MachineContext, event: InputEvent): void {
   if (event.kind === 'sim:drive_size_set') checkSize(context, event);
   if (event.kind === 'sim:link_set') checkClient(context, event);
   if (event.kind === 'sim:announce_asked') checkAnnouncement(context, event);
+  if (event.kind === 'sim:dirty_rate_asked') checkMeasurement(context, event);
   if (event.kind === 'sim:payload_received') checkPayload(context, event);
   if (event.kind in USER_LIVE_INPUTS) checkSocket(context, event);
   if (event.kind in FRAMES_INPUTS) checkCarrier(context, event);
@@ -105,6 +108,11 @@ function checkClient({ state: { config } }: MachineContext, { client }: EventOf<
 
 function checkAnnouncement({ state }: MachineContext, asked: EventOf<'sim:announce_asked'>): void {
   const why = refusedAnnouncement(state.config, state.vmm.net, asked);
+  if (why !== undefined) throw new Problem(why);
+}
+
+function checkMeasurement({ state }: MachineContext, { seconds }: EventOf<'sim:dirty_rate_asked'>): void {
+  const why = refusedDirtyRate(state.vmm.dirty, seconds);
   if (why !== undefined) throw new Problem(why);
 }
 

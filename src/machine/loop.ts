@@ -1,6 +1,7 @@
 import { invariant } from '../base/invariant.ts';
 import type { Ns, Seq, Tick } from '../base/units.ts';
 import { MAIN_LOOP, USER } from '../events/stamped.ts';
+import { measuredAt } from '../vmm/dirty/due.ts';
 import type { Ending } from '../reducers/state.ts';
 import {
   isEntryOpen,
@@ -85,6 +86,7 @@ const isEndless = (context: MachineContext, { ns, seq }: Until): boolean =>
   ns === undefined &&
   seq === undefined &&
   !context.vmm.awaitsAlarm &&
+  measuredAt(context.state.vmm.dirty) === Number.POSITIVE_INFINITY &&
   context.parts.inputs.peek(nextSeq(context)) === undefined;
 
 /** One turn of the loop: an input, the due timers, or what one thread does, or a warp. */

@@ -44,7 +44,7 @@ export interface Machine {
   now(): Ns;
   /** Virtual nanosecond of the next deadline; Infinity when no timer is armed and every worker sleeps. */
   nextDeadline(): number;
-  /** Every processor halted with its interrupts off, or waits for another: nothing within the machine wakes one. */
+  /** Nothing within the machine wakes a processor, and nobody measures how it goes on. */
   isHaltedForGood(): boolean;
   /** No processor runs, or could: the next deadline, or an input, goes on. */
   isIdle(): boolean;

@@ -1,6 +1,7 @@
 /** Threads take turns: which of them acts next. */
 import type { ThreadState, VcpuThread, WorkerThread } from '../reducers/state.ts';
 import { chanceOf, drawnOf, type MachineContext, mainLoop, nextDeadline, now } from './context.ts';
+import { measuredAt } from '../vmm/dirty/due.ts';
 
 /** Longest run of one VM entry: 32-bit counters hold it. */
 export const LONGEST_BUDGET = 1_000_000_000;
@@ -37,9 +38,13 @@ export function pick(context: MachineContext): ThreadState | undefined {
 const canRun = ({ state, kvm }: MachineContext, vcpu: number): boolean =>
   state.vmm.sleep?.isAsleep !== true && (state.kvm.vcpus[vcpu]!.inUserspace || kvm.isRunnable(vcpu));
 
-/** Every processor halted with its interrupts off, or waits for another: nothing within the machine wakes one. */
+/**
+ * Every processor halted with its interrupts off, or waits for another: nothing within the machine wakes one. Nobody
+ * measures how it goes on, either.
+ */
 export const isHaltedForGood = ({ state, kvm }: MachineContext): boolean =>
   state.vmm.sleep === undefined &&
+  measuredAt(state.vmm.dirty) === Number.POSITIVE_INFINITY &&
   state.kvm.vcpus.length > 0 &&
   state.kvm.vcpus.every(({ index, inUserspace }) => !inUserspace && !kvm.isWakeable(index));
 

@@ -8,7 +8,7 @@ import { bitsOf } from '../reducers/row.ts';
 import { draftOf, isDigestNext, type MachineContext, nextSeq, UNKNOWN } from './context.ts';
 
 const OWNERS_OF_KERNEL_DEADLINES = bitsOf('kernelTimers');
-const OWNERS_OF_USER_DEADLINES = bitsOf('timers', 'drives', 'net', 'schedule');
+const OWNERS_OF_USER_DEADLINES = bitsOf('timers', 'drives', 'net', 'schedule', 'dirty');
 
 /**
  * The one place where events get their envelope: a fact is stamped, evolved and told, in this order, before whoever

@@ -32,6 +32,7 @@ export const OWNERS = [
   'devices',
   'drives',
   'net',
+  'dirty',
 ] as const;
 
 /** Owners as a set of bits. */

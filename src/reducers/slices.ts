@@ -12,9 +12,12 @@ export interface Slice {
   read(state: MachineState): unknown;
 }
 
+/** What else lies in a slice of an owner. */
+const BESIDE: Partial<Record<Owner, Owner>> = { vcpus: 'vcpu', board: 'dirty' };
+
 const slice = (name: string, owner: Owner, read: Slice['read']): Slice => ({
   name,
-  ownerBits: owner === 'vcpus' ? bitsOf('vcpu', 'vcpus') : bitsOf(owner),
+  ownerBits: bitsOf(owner, BESIDE[owner] ?? owner),
   read,
 });
 
@@ -31,9 +34,10 @@ const deviceOf = ({ vmm }: MachineState, name: string): unknown =>
   (vmm.devices as unknown as Readonly<Record<string, unknown>>)[name];
 
 function boardOf({ vmm }: MachineState): unknown {
-  const { slots, pins, eventfds, msiRoutes, resetBy, sleep, stopped } = vmm;
+  const { slots, pins, eventfds, msiRoutes, resetBy, sleep, stopped, dirty } = vmm;
+  const log = dirty === undefined ? {} : { dirty };
   const power = { ...(sleep === undefined ? {} : { sleep }), ...(stopped === undefined ? {} : { stopped }) };
-  return { slots, pins, eventfds, msiRoutes, resetBy, ...power };
+  return { slots, pins, eventfds, msiRoutes, resetBy, ...power, ...log };
 }
 
 /** The slices of a machine, in a fixed order. */

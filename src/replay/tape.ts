@@ -2,7 +2,7 @@ import type { Stamped } from '../events/stamped.ts';
 import type { EventKind, EventOf, MachineEvent } from '../events/vocabulary.ts';
 import { EXIT_REASON } from '../x86/controls.ts';
 import { EXIT } from '../x86/exit-reasons.ts';
-import type { Emulated, GuestStop, Registers, TaskSwitched } from '../x86/guest.ts';
+import type { Emulated, GuestStop, MemoryOfGuest, Registers, TaskSwitched } from '../x86/guest.ts';
 import type { Engine, GuestTime } from '../machine/parts.ts';
 import type { PacketBytes } from '../vmm/host.ts';
 import { unpackWrites } from '../kvm/io/packed-writes.ts';
@@ -192,12 +192,14 @@ export function tapeEngine(
       playAsides(tape, time, budget);
       return playRun(tape, vcpu, budget);
     },
-    emulate(vcpu) {
+    emulate(vcpu, _reads, memory) {
+      writeAgain(tape, memory);
       const emulated = take(tape, 'sim:emulated', 'the emulation of an instruction');
       stand(tape, vcpu, emulated);
       return emulatedFrom(tape, emulated);
     },
-    taskSwitch(vcpu) {
+    taskSwitch(vcpu, _task, memory) {
+      writeAgain(tape, memory);
       const switched = take(tape, 'sim:task_switched', 'a task switch');
       stand(tape, vcpu, switched);
       const { outcome, vector, error_code: errorCode, address } = switched;
@@ -219,6 +221,20 @@ export function tapeEngine(
     },
   };
 }
+
+/** What is emulated wrote to pages that are logged: KVM hears of it in between, before what it came to. */
+function writeAgain({ recorded, told }: Tape, memory: MemoryOfGuest): void {
+  for (;;) {
+    const next = told();
+    const at = recorded[next]?.event.kind === 'sim:digest' ? next + 1 : next;
+    const event = recorded[at]?.event;
+    if (event?.kind !== 'sim:page_dirty') return;
+    memory(event.gfn * PAGE, true);
+    if (told() <= at) return;
+  }
+}
+
+const PAGE = 4096;
 
 /** What the guest told or asked in the middle of a run, as far as this part of it goes. */
 function playAsides(tape: Tape, time: GuestTime, budget: number): void {

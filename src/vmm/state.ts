@@ -4,6 +4,7 @@ import type { Gpa, Hva, Ns, Seq } from '../base/units.ts';
 import type { EventOf } from '../events/vocabulary.ts';
 import type { Timers } from '../events/timers.ts';
 import type { DiskRequest } from '../devices/device.ts';
+import type { DirtyState } from './dirty/state.ts';
 import type { OptionState, StateOf } from './models.ts';
 import type { VhostState } from './vhost/state.ts';
 
@@ -218,4 +219,6 @@ export interface VmmState {
   readonly sleep?: Sleep;
   /** Absent while the machine runs. */
   readonly stopped?: Stop;
+  /** Absent: nobody has asked for a measurement of written pages. */
+  readonly dirty?: DirtyState;
 }

@@ -9,6 +9,7 @@ import type { BulkRegion } from '../memory/pages.ts';
 import type { KvmKernel } from '../kvm/api.ts';
 import { KVM_RUN } from '../kvm/ioctl/ioctls.ts';
 import { callOf, DeviceCall } from './board/device-call.ts';
+import { dirtyRateDue, measureDirtyRate } from './dirty/rate.ts';
 import { type Drive, shapeDrives } from './drives/drive.ts';
 import { completeDue, goOn, resizeDrive } from './drives/requests.ts';
 import type { VmmHost } from './host.ts';
@@ -54,6 +55,8 @@ export interface Vmm {
   setLink(client: string, up: boolean, origin: Origin): void;
   /** A person wants cards to be announced, as an announcement of this name says. */
   announce(id: string, origin: Origin): void;
+  /** A person wants to know how many pages are written, for as long as the state says. */
+  measureDirtyRate(origin: Origin): void;
   /** A person lets it go on, if it stopped. */
   goOn(origin: Origin): void;
   /** It sleeps, and its clock is going to wake it. */
@@ -100,6 +103,7 @@ export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host
     resizeDrive: (id, sectors, from) => resizeDrive(by(from), id, sectors, callOf),
     setLink: (client, up, from) => linkSet(by(from), client, up, callOf),
     announce: (id, from) => announce(by(from), id, callOf),
+    measureDirtyRate: (from) => measureDirtyRate(by(from)),
     goOn: (from) => goOn(by(from)),
     get awaitsAlarm() {
       return awaitsAlarm(host.state);
@@ -156,6 +160,7 @@ function expireDevices(machine: Machine): boolean {
   if (completeDue(machine, callOf)) hasFired = true;
   if (arriveDue(machine, callOf)) hasFired = true;
   if (announceDue(machine, callOf)) hasFired = true;
+  if (dirtyRateDue(machine)) hasFired = true;
   if (hasFired) changePowerIfAsked(machine);
   return hasFired;
 }

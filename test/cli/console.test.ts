@@ -69,6 +69,13 @@ describe('monitor', () => {
     ['announce_self announce-rounds=1001', /^announce-rounds is 0 to 1000, not 1001\.$/],
     ['announce_self a b c', /^announce_self \[CARDS\] \[ID\]: cards have commas between\.$/],
     ['announce_self rounds=3', /^'rounds=3' is none of announce-rounds=N/],
+    ['calc_dirty_rate -b 0', /^Incorrect period length specified!$/],
+    ['calc_dirty_rate -b 61', /^Error: calc-time is out of range\[1, 60\]\.$/],
+    ['calc_dirty_rate -r 1', /^Error: mode dirty-ring is not enabled, use other method instead\.$/],
+    ['calc_dirty_rate -b', /^calc_dirty_rate -b SECONDS: say how many seconds\.$/],
+    ['calc_dirty_rate 1', /^Pages are not sampled here: `calc_dirty_rate -b SECONDS`/],
+    ['dirty', /^Nobody has asked which pages are written/],
+    ['dirty x', /^x is not a count from 1 to 4096\.$/],
     ['frobnicate', /^Unknown command 'frobnicate'\. `help` lists them\.$/],
     ['x', /^Say what to look at/],
     ['', /^$/],
@@ -100,6 +107,12 @@ describe('monitor', () => {
       ...{ interfaces: 'e1000.0', id: 'a', rounds: 2 },
     });
   });
+
+  test('a measurement is an input', () =>
+    expect(answerMonitor(subject, 'calc_dirty_rate -b 60').send).toEqual({
+      kind: 'sim:dirty_rate_asked',
+      seconds: 60,
+    }));
 
   test('help names every command', () => expect(answerMonitor(subject, 'help').text).toContain('mtree'));
 });

@@ -11,6 +11,7 @@ export const IDLE_MONITOR: Vmm = {
   serveVhost: () => ({ client: '', queue: 0, elements: 0, end: 'idle' }),
   receive: () => undefined,
   setLink: () => undefined,
+  measureDirtyRate: () => undefined,
   announce: () => undefined,
   pressReset: () => undefined,
   pressNmi: () => undefined,

@@ -89,6 +89,7 @@ const INPUTS: { readonly [K in GivenKind]: { readonly event: InputEvent & { kind
       event: { kind: 'sim:announce_asked', interfaces: '', id: '', initial: 50, max: 550, rounds: 5, step: 100 },
       reaches: [],
     },
+    'sim:dirty_rate_asked': { event: { kind: 'sim:dirty_rate_asked', seconds: 1 }, reaches: ['board', 'kvm.vm'] },
     'sim:link_set': { event: { kind: 'sim:link_set', client: 'n0', up: false }, reaches: [] },
     // It runs.
     'sim:continue_requested': { event: { kind: 'sim:continue_requested' }, reaches: [] },

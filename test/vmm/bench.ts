@@ -58,6 +58,8 @@ export interface Bench {
   hear(input: MachineEvent): void;
   /** A person has cards announced so often. */
   announce(rounds: number, interfaces?: string): void;
+  /** It is measured for a second which pages are written. */
+  measure(): void;
   /** Virtual time goes on to `ns`, and what is due by then happens. */
   passTo(ns: number): void;
   /** The same in steps: each thing happens when it is due. */
@@ -204,6 +206,10 @@ export function bench(
       const asked = { interfaces, id: '', initial: 50, max: 550, rounds, step: 100 };
       const seq = origin.raise({ kind: 'sim:announce_asked', ...asked });
       machine.vmm.announce('', origin.after(seq));
+    },
+    measure() {
+      const seq = origin.raise({ kind: 'sim:dirty_rate_asked', seconds: 1 });
+      machine.vmm.measureDirtyRate(origin.inside(seq));
     },
     passTo(ns) {
       origin.raise({ kind: 'sim:idle_warped', from: machine.now(), to: ns });

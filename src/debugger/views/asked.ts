@@ -10,7 +10,7 @@ const BY_NAME: ReadonlyMap<string, View> = new Map(
 export const VIEW_NAMES: readonly string[] = [...BY_NAME.keys()];
 
 /** Name, with QEMU's `info` before it, and the words that follow: `x/4xg $rsp` has no blank between them. */
-const LINE = /^\s*((?:info\s+)?[a-z][a-z0-9-]*)\s*(.*?)\s*$/;
+const LINE = /^\s*((?:info\s+)?[a-z][a-z0-9_-]*)\s*(.*?)\s*$/;
 
 /** The answer to a line that asks for a view, in our words or QEMU's; undefined when it asks for none. */
 export function answerView(from: Vantage, line: string): string | undefined {

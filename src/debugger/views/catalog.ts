@@ -1,6 +1,7 @@
 import { BLOCK } from './block.ts';
 import { CALLERS } from './callers.ts';
 import { DEVICE_TREE } from './device-tree.ts';
+import { DIRTY_PAGES, DIRTY_RATE } from './dirty.ts';
 import { DISASSEMBLY } from './disassembly.ts';
 import { EPT } from './ept.ts';
 import { LAPIC } from './lapic.ts';
@@ -42,4 +43,6 @@ export const VIEWS: Readonly<Record<string, View>> = {
   vhost: VHOSTS,
   virtio: VIRTIO_LIST,
   virtq: VIRTQUEUES,
+  dirty: DIRTY_PAGES,
+  dirtyrate: DIRTY_RATE,
 };

@@ -70,6 +70,8 @@ export class GuestWalk {
   /** An accessed or dirty bit was set where other walks see a part of an address: nothing cached is sure any more. */
   marksAddress = false;
   private reportsFetch = false;
+  /** The paging-structure entry that was looked at last. */
+  private entryGpa: Gpa = 0;
   /** Told of accessed and dirty bits before they are set in a page that holds code or is tapped by a debugger. */
   onMark: ((host: number, bytes: Uint8Array) => void) | undefined;
 
@@ -193,7 +195,10 @@ export class GuestWalk {
     let page: number;
     if (want.quiet) page = this.second.peek(gpa);
     else {
-      page = this.second.page(gpa, EPT_ACCESS_KIND.read | EPT_ACCESS_KIND.write);
+      this.entryGpa = gpa;
+      const kind =
+        this.second.slots === undefined ? EPT_ACCESS_KIND.read | EPT_ACCESS_KIND.write : EPT_ACCESS_KIND.read;
+      page = this.second.page(gpa, kind);
       if (page < 0) page = this.second.page(gpa, EPT_ACCESS_KIND.read);
       if (page >= 0 && this.followed !== undefined) this.follow(page >>> 12, gpa);
     }
@@ -213,7 +218,7 @@ export class GuestWalk {
   private mark(host: number, entry: number, bits: number, want: Want, region: number): void {
     if (want.quiet) return;
     this.watch((host - L.HOST_MEMORY) >>> 12, region);
-    if ((entry & bits) === bits) return;
+    if ((entry & bits) === bits || !this.second.mayMark(this.entryGpa)) return;
     const page = (host - L.HOST_MEMORY) >>> 12;
     if (((this.flags[page] as number) & (PAGE.tapped | PAGE.code)) !== 0) this.onMark?.(host, wordBytes(entry | bits));
     if (this.regions[page] === MIXED) this.marksAddress = true;

@@ -89,6 +89,11 @@ export class SecondLevel {
     return page;
   }
 
+  /** Whether an entry of the guest's page tables can have flags set. KVM's emulator, unlike EPT, writes only then. */
+  mayMark(gpa: Gpa): boolean {
+    return this.slots === undefined || this.slots(gpa, true) >= 0;
+  }
+
   private bySlot(gpa: Gpa, access: number): number {
     this.misconfigured = false;
     this.allowed = 0;

@@ -3,7 +3,7 @@ import { type KvmContext, vmOf } from '../context.ts';
 import { E2BIG, EEXIST, EINVAL, ENOENT } from '../../base/errno.ts';
 import { type DirtyLog, KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY, type UserMemoryRegion } from '../ioctl/ioctls.ts';
 import type { MemslotState, VmState } from '../state.ts';
-import { writeProtectSlot, zapAllFast } from './tdp-mmu.ts';
+import { splitSlot, writeProtectSlot, zapAllFast, zapCollapsible } from './tdp-mmu.ts';
 
 /** Slots user space may use: KVM_USER_MEM_SLOTS. */
 const USER_MEMORY_SLOTS = 32764;
@@ -66,6 +66,8 @@ export function clearDirtyLog(kvm: KvmContext, log: DirtyLog): number {
   const cleared = clearedBy(slot.dirty, { firstPage, numPages, bitmap });
   const range = { slot: id, first_page: firstPage, num_pages: numPages, bitmap };
   const taken = kvm.after(kvm.raise({ kind: 'ioctl:KVM_CLEAR_DIRTY_LOG', ...range }));
+  // Where all counted as dirty nothing was split when logging began.
+  if (isInitiallySet(vmOf(kvm))) splitSlot(taken, slot, cleared);
   writeProtectSlot(taken, slot, cleared);
   return 0;
 }
@@ -110,12 +112,20 @@ function changeSlot(kvm: KvmContext, old: MemslotState, region: UserMemoryRegion
   const moves = baseGfn !== old.baseGfn;
   if (moves && overlaps(vmOf(kvm).slots, old.id, baseGfn, npages)) return -EEXIST;
   if (!moves && old.flags === region.flags) return 0;
-  const newlyLogged = (region.flags & KVM_MEM_LOG_DIRTY_PAGES) !== 0 && old.dirty === undefined;
   const changed = tellRegion(kvm, region);
   if (moves) zapAllFast(changed);
-  const slot = vmOf(kvm).slots.find(({ id }) => id === region.slot);
-  if (slot !== undefined && newlyLogged && !isInitiallySet(vmOf(kvm))) writeProtectSlot(changed, slot, undefined);
+  else applyFlags(changed, vmOf(kvm).slots.find(({ id }) => id === region.slot)!);
   return 0;
+}
+
+/** kvm_mmu_slot_apply_flags: a slot is logged from now on, or no longer. Pages of a ROM cannot be written anyway. */
+function applyFlags(kvm: KvmContext, slot: MemslotState): void {
+  if ((slot.flags & KVM_MEM_READONLY) !== 0 || kvm.state.ept.roots.tdp.table === 0) return;
+  if (slot.dirty === undefined) zapCollapsible(kvm, slot);
+  else if (!isInitiallySet(vmOf(kvm))) {
+    splitSlot(kvm, slot, undefined);
+    writeProtectSlot(kvm, slot, undefined);
+  }
 }
 
 function deleteSlot(kvm: KvmContext, region: UserMemoryRegion): number {

@@ -113,9 +113,56 @@ export function writeProtectSlot(kvm: KvmContext, slot: MemslotState, mask: read
     const span = 512 ** (place.level - 1);
     page += span - (gfn % span);
   }
-  if (!changed) return;
+  if (changed) flushAll(kvm);
+}
+
+/** kvm_flush_remote_tlbs. */
+function flushAll(kvm: KvmContext): void {
   for (const vcpu of kvm.state.vcpus) request(kvm, vcpu, REQ_TLB_FLUSH);
   kvm.guest.invalidateEpt();
+}
+
+/**
+ * kvm_mmu_try_split_huge_pages: 2 MiB pages become tables before somebody writes there, those with a page in `mask`
+ * (one bit a page), or all of the slot's.
+ */
+export function splitSlot(kvm: KvmContext, slot: MemslotState, mask: readonly number[] | undefined): void {
+  for (const gfn of largePlaces(slot)) {
+    if (mask !== undefined && !hasAny(mask, gfn - slot.baseGfn)) continue;
+    const place = walkTo(kvm.state.ept, kvm.state.ept.roots.tdp, gfn * 4096, LARGE_LEVEL);
+    if (place.level !== LARGE_LEVEL || !isPresent(place.spte) || !isLarge(place.spte)) continue;
+    // One that stays is split when it is written.
+    if (kvm.state.ept.pages - kvm.state.ept.used < KVM_MIN_FREE_MMU_PAGES) return;
+    splitLarge(kvm, place, gfn, allocateTable(kvm, gfn, 1));
+  }
+}
+
+/** kvm_mmu_zap_collapsible_sptes: what logging had mapped by small pages is going to be mapped by large ones again. */
+export function zapCollapsible(kvm: KvmContext, slot: MemslotState): void {
+  let changed = false;
+  for (const gfn of largePlaces(slot)) {
+    const place = walkTo(kvm.state.ept, kvm.state.ept.roots.tdp, gfn * 4096, LARGE_LEVEL);
+    if (place.level !== LARGE_LEVEL || !isPresent(place.spte) || isLarge(place.spte)) continue;
+    setEntry(kvm, place, gfn, 0n);
+    changed = true;
+  }
+  if (changed) flushAll(kvm);
+}
+
+/** First frames of where a slot can have 2 MiB pages while it is not logged. */
+function largePlaces(slot: MemslotState): number[] {
+  const places: number[] = [];
+  const first = Math.ceil(slot.baseGfn / 512) * 512;
+  for (let gfn = first; gfn + 512 <= slot.baseGfn + slot.npages; gfn += 512) {
+    if ((slot.hva / 4096 + gfn - slot.baseGfn) % 512 === 0) places.push(gfn);
+  }
+  return places;
+}
+
+/** Of 512 pages from one of a slot on. */
+function hasAny(mask: readonly number[], page: number): boolean {
+  for (let at = page; at < page + 512; at += 1) if (((mask[at >> 5]! >>> (at & 31)) & 1) !== 0) return true;
+  return false;
 }
 
 /** fast_page_fault: an entry that dirty logging write-protected becomes writable again. */

@@ -1,6 +1,7 @@
 import type { EventKind } from '../../events/vocabulary.ts';
 import type { Rows } from '../row.ts';
 import { DEVICE_ROWS } from './device.ts';
+import { DIRTY_ROWS } from './dirty.ts';
 import { DISK_ROWS } from './disk.ts';
 import { E1000_ROWS } from './e1000.ts';
 import { FRAMES_ROWS } from './frames.ts';
@@ -42,4 +43,5 @@ export const REDUCERS: Rows<EventKind> = {
   ...USER_TCP_ROWS,
   ...USER_LIVE_ROWS,
   ...FRAMES_ROWS,
+  ...DIRTY_ROWS,
 };

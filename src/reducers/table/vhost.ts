@@ -11,6 +11,7 @@ export const VHOST_ROWS: Rows<keyof typeof VHOST_FACTS> = {
   'sim:vhost_get_desc': changes(['net'], vmm(vhost.taken)),
   'sim:vhost_add_used': changes(['net'], vmm(vhost.givenBack)),
   'sim:vhost_notify': changes(['net'], vmm(vhost.notifySet)),
+  'sim:vhost_log_write': changes(['net'], vmm(vhost.logged)),
   'sim:vhost_error': changes(['net'], vmm(vhost.failed)),
   'sim:vhost_ran': changes(['net', 'schedule'], vmm(vhost.ran), threads.vhostRan),
 };

@@ -1,4 +1,4 @@
-import type { Ns, Seq } from '../../base/units.ts';
+import type { Gpa, Ns, Seq } from '../../base/units.ts';
 import type { Device, WakeReason } from '../../devices/device.ts';
 import { WAKE_UP } from '../../devices/piix4-pm/index.ts';
 import type { Origin } from '../../events/origin.ts';
@@ -9,6 +9,7 @@ import type { MachineConfig, PartConfig } from '../config.ts';
 import type { ProcessorId } from '../cpu/cpuid.ts';
 import type { Drive } from '../drives/drive.ts';
 import type { HostMemory, VmmHost } from '../host.ts';
+import { isLogging, noteWritten } from '../memory/written.ts';
 import type { RegisterBus } from '../memory/access.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
 import type { FlatRange } from '../memory/flat-view.ts';
@@ -131,12 +132,13 @@ export class Machine implements RegisterBus {
 
   /** The guest-physical address space. */
   get memory(): AddressSpace {
-    return { view: this.board.memoryView, memory: this.hostMemory, bus: this };
+    const written = isLogging(this) ? (gpa: Gpa, length: number) => noteWritten(this, gpa, length) : undefined;
+    return { view: this.board.memoryView, memory: this.hostMemory, bus: this, written };
   }
 
   /** The I/O ports. */
   get io(): AddressSpace {
-    return { view: this.board.ioView, memory: this.hostMemory, bus: this };
+    return { view: this.board.ioView, memory: this.hostMemory, bus: this, written: undefined };
   }
 
   /** The vCPU being served, for the trace; -1 is the main loop. */

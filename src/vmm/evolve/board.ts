@@ -32,8 +32,10 @@ function intxRaised(vmm: Vmm, dev: string, { slot, pin }: Wire & { readonly to: 
 /** kvm_set_user_memory. */
 export function slotSet(vmm: Vmm, event: EventOf<'kvm_set_user_memory'>): void {
   const { slot, flags, guest_phys_addr: gpa, memory_size: size, userspace_addr: hva } = event;
+  const known = vmm.slots.find((each) => each.slot === slot);
   if (size === 0) vmm.slots = vmm.slots.filter((each) => each.slot !== slot);
-  else vmm.slots.push({ slot, flags, gpa, size, hva });
+  else if (known === undefined) vmm.slots.push({ slot, flags, gpa, size, hva });
+  else Object.assign(known, { flags, gpa, size, hva });
 }
 
 /** sim:eventfd_bound. */

@@ -3,8 +3,10 @@ import type { Draft } from '../../base/draft.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { lengthOf, segmentsFrom } from '../../devices/virtio/index.ts';
+import { addPages } from '../../memory/page-bits.ts';
 import type { MachineConfig } from '../config.ts';
 import type { VmmState } from '../state.ts';
+import { FEATURE, has } from '../vhost/features.ts';
 import { isOutdated, RX, TX, type UsedElement, type VhostState, type VringState } from '../vhost/state.ts';
 
 type Vmm = Draft<VmmState>;
@@ -27,6 +29,9 @@ export function asked(vmm: Vmm, event: Asked): void {
   if (vhost === undefined || event.ret !== 0) return;
   if (event.cmd === 'VHOST_SET_FEATURES') {
     vhost.features = [Number(event.arg & 0xffff_ffffn), Number(event.arg >> 32n)];
+    if (!has(vhost.features, FEATURE.logAll)) delete vhost.log;
+  } else if (event.cmd === 'VHOST_SET_LOG_BASE') {
+    vhost.log = { words: Number(event.arg), pages: {} };
   } else if (event.cmd === 'VHOST_SET_MEM_TABLE') {
     const words = wordsOf(event.more);
     vhost.table = Array.from({ length: Math.floor(words.length / 3) }, (_, at) => {
@@ -50,9 +55,9 @@ const RING: Readonly<Record<string, (vring: Vring, event: Asked) => void>> = {
     vring.lastAvail = Number(arg);
     vring.availIdx = vring.lastAvail;
   },
-  VHOST_SET_VRING_ADDR(vring, { more }) {
-    const [desc = 0, used = 0, avail = 0] = wordsOf(more);
-    Object.assign(vring, { desc, used, avail });
+  VHOST_SET_VRING_ADDR(vring, { arg, more }) {
+    const [desc = 0, used = 0, avail = 0, log = 0] = wordsOf(more);
+    Object.assign(vring, { desc, used, avail, log, isLogged: (arg & 1n) !== 0n });
   },
   VHOST_SET_VRING_KICK(vring, event) {
     vring.kick = fdOf(event);
@@ -128,6 +133,17 @@ export function notifySet(vmm: Vmm, event: EventOf<'sim:vhost_notify'>): void {
   vring.isQuiet = !event.on;
   vring.availIdx = event.avail;
 }
+
+/** sim:vhost_log_write. */
+export function logged(vmm: Vmm, { client, addr, len }: EventOf<'sim:vhost_log_write'>): void {
+  const log = vhostOf(vmm, client)?.log;
+  if (log === undefined) return;
+  const first = Math.floor(addr / PAGE);
+  const end = Math.min(Math.ceil((addr + len) / PAGE), 64 * log.words);
+  for (let page = first; page < end; page += 1) addPages(log.pages, [page]);
+}
+
+const PAGE = 4096;
 
 /** sim:vhost_error. */
 export function failed(vmm: Vmm, event: EventOf<'sim:vhost_error'>): void {

@@ -1,3 +1,4 @@
+import type { Gpa } from '../../base/units.ts';
 import type { HostMemory } from '../host.ts';
 import { adjustedRead, adjustedWrite, littleEndian, pieceLength, putLittleEndian, type RegisterBus } from './access.ts';
 import { type FlatRange, rangeAt } from './flat-view.ts';
@@ -7,10 +8,12 @@ export interface AddressSpace {
   readonly view: readonly FlatRange[];
   readonly memory: HostMemory;
   readonly bus: RegisterBus;
+  /** Memory was written; undefined: nobody wants to know. */
+  readonly written: ((gpa: Gpa, length: number) => void) | undefined;
 }
 
 /** As much of an address space as reading takes. */
-export interface ReadableSpace extends Omit<AddressSpace, 'memory'> {
+export interface ReadableSpace extends Omit<AddressSpace, 'memory' | 'written'> {
   readonly memory: Pick<HostMemory, 'readHost'>;
 }
 
@@ -69,7 +72,10 @@ export function writeSpace(space: AddressSpace, address: number, from: Span): vo
     const offset = range.offset + (here - range.start);
     if (range.leaf.hva !== undefined) {
       const reach = Math.min(left, range.start + range.size - here);
-      if (!range.leaf.readonly) space.memory.writeHost(range.leaf.hva + offset, from.bytes.subarray(at, at + reach));
+      if (!range.leaf.readonly) {
+        space.memory.writeHost(range.leaf.hva + offset, from.bytes.subarray(at, at + reach));
+        space.written?.(here, reach);
+      }
       done += reach;
     } else {
       const piece = pieceLength(offset, left, widthOf(range));

@@ -1,9 +1,11 @@
 import { invariant } from '../../base/invariant.ts';
-import { KVM_MEM_READONLY, KVM_SET_USER_MEMORY_REGION } from '../../kvm/ioctl/ioctls.ts';
+import { KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY, KVM_SET_USER_MEMORY_REGION } from '../../kvm/ioctl/ioctls.ts';
 import type { Machine } from '../board/machine.ts';
 import type { MemorySlot } from '../state.ts';
 import { vmIoctl } from '../accel/traced-kvm.ts';
+import { syncSlot } from './dirty-pages.ts';
 import { type FlatRange, sameRange } from './flat-view.ts';
+import { isLogging } from './written.ts';
 
 /**
  * Give KVM the difference between two flat views: first every range that went or changed is deleted, then every
@@ -35,6 +37,8 @@ function slotOf(range: FlatRange): FlatRange[] {
 function removeSlot(machine: Machine, range: FlatRange): void {
   const slot = machine.state.slots.find(({ gpa, size }) => gpa === range.start && size === range.size);
   invariant(slot !== undefined, 'a mapped range has a slot', { start: range.start, size: range.size });
+  // What was written there would be forgotten with the slot.
+  if ((slot.flags & KVM_MEM_LOG_DIRTY_PAGES) !== 0) syncSlot(machine, slot);
   setSlot(machine, { ...slot, size: 0, flags: 0 });
 }
 
@@ -42,9 +46,24 @@ function addSlot(machine: Machine, range: FlatRange): void {
   const { slots } = machine.state;
   let free = 0;
   while (slots.some(({ slot }) => slot === free)) free++;
-  // Only ROM is: QEMU lets the guest write RAM that PAM protects, since its slot's flags follow the leaf.
-  const flags = range.leaf.readonly ? KVM_MEM_READONLY : 0;
+  const flags = flagsOf(machine, range);
   setSlot(machine, { slot: free, flags, gpa: range.start, size: range.size, hva: hvaOf(range) });
+}
+
+/** Only ROM is read-only: QEMU lets the guest write RAM that PAM protects, since its slot's flags follow the leaf. */
+const flagsOf = (machine: Machine, { leaf }: FlatRange): number =>
+  (leaf.readonly ? KVM_MEM_READONLY : 0) | (isLogging(machine) ? KVM_MEM_LOG_DIRTY_PAGES : 0);
+
+/** The ranges for which KVM has a slot. */
+export const slotRanges = ({ board }: Machine): FlatRange[] => board.memoryView.flatMap(slotOf);
+
+/** Memory is logged, or is no more: kvm_log_start, kvm_log_stop. */
+export function setLogFlags(machine: Machine): void {
+  for (const range of slotRanges(machine)) {
+    const slot = machine.state.slots.find(({ gpa }) => gpa === range.start)!;
+    const flags = flagsOf(machine, range);
+    if (flags !== slot.flags) setSlot(machine, { ...slot, flags });
+  }
 }
 
 function setSlot(machine: Machine, { slot, flags, gpa, size, hva }: MemorySlot): void {

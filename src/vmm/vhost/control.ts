@@ -1,4 +1,5 @@
 /** QEMU's half of vhost: when the kernel serves rings, and by which eventfds. QEMU 7.2: vhost_net.c, vhost.c. */
+import type { Hva } from '../../base/units.ts';
 import type { VhostRing, VhostStart } from '../../devices/vhost.ts';
 import { isMasked, messageOf, messagesOf } from '../../devices/pci/index.ts';
 import { GUEST_NOTIFIER, NO_VECTOR, type VirtioFunctionState } from '../../devices/virtio/index.ts';
@@ -9,11 +10,14 @@ import type { Machine, Part } from '../board/machine.ts';
 import { pciPart } from '../board/pci-parts.ts';
 import type { CallOf } from '../board/pins.ts';
 import type { NetClientConfig } from '../config.ts';
+import { isLogging } from '../memory/written.ts';
 import { clientOfPart, vhostTapOf } from '../net/clients.ts';
 import { purge } from '../net/wire.ts';
+import { ringAddresses } from './addresses.ts';
 import { FEATURE, HANDED, has } from './features.ts';
 import { vhostIoctl } from './ioctl.ts';
 import { mapped, memoryTable, tableBytes } from './memory-table.ts';
+import { giveLog, LOGGED, takeLog } from './migration-log.ts';
 import { vhostOf } from './served.ts';
 
 /** vhost_dev_init. */
@@ -95,7 +99,8 @@ interface Why {
 function startRings(machine: Machine, part: Part, tap: NetClientConfig, start: VhostStart): Why | undefined {
   const [low, high] = start.features;
   const ownHeader = tapTakesHeaders(machine, tap) ? 0 : 2 ** FEATURE.ownHeader;
-  const words = [((low & HANDED[0]) | ownHeader) >>> 0, (high & HANDED[1] & ~2) >>> 0] as const;
+  const logAll = isLogging(machine) ? 2 ** FEATURE.logAll : 0;
+  const words = [((low & HANDED[0]) | ownHeader | logAll) >>> 0, (high & HANDED[1] & ~2) >>> 0] as const;
   vhostIoctl(machine, tap, 'VHOST_SET_FEATURES', { arg: BigInt(words[1]) * 2n ** 32n + BigInt(words[0]) });
   vhostIoctl(machine, tap, 'VHOST_SET_MEM_TABLE', { more: tableBytes(memoryTable(machine)) });
   for (const [queue, ring] of start.rings.entries()) {
@@ -103,6 +108,7 @@ function startRings(machine: Machine, part: Part, tap: NetClientConfig, start: V
       ring.desc === 0 ? undefined : startRing(machine, part, tap, { ...ring, queue, features: start.features });
     if (why !== undefined) return why;
   }
+  if (isLogging(machine)) giveLog(machine, tap);
   return undefined;
 }
 
@@ -124,14 +130,16 @@ function startRing(
   if (ret < 0) return { errno: -ret, why: `a ring of ${size} descriptors` };
   vhostIoctl(machine, tap, 'VHOST_SET_VRING_BASE', { queue, arg: lastAvail });
   const event = has(ring.features, FEATURE.eventIdx) ? 2 : 0;
-  const places = [
-    mapped(machine, desc, 16 * size),
-    mapped(machine, used, 4 + 8 * size + event),
-    mapped(machine, avail, 4 + 2 * size + event),
-  ];
-  if (places.includes(undefined)) return { errno: ENOMEM, why: `ring ${queue} does not lie in memory` };
-  const more = new Uint8Array(BigUint64Array.from([...places.map((hva) => BigInt(hva!)), 0n]).buffer);
-  vhostIoctl(machine, tap, 'VHOST_SET_VRING_ADDR', { queue, more });
+  const places = {
+    desc: mapped(machine, desc, 16 * size),
+    used: mapped(machine, used, 4 + 8 * size + event),
+    avail: mapped(machine, avail, 4 + 2 * size + event),
+  };
+  if (Object.values(places).includes(undefined)) {
+    return { errno: ENOMEM, why: `ring ${queue} does not lie in memory` };
+  }
+  const more = ringAddresses({ ...(places as Record<keyof typeof places, Hva>), log: used });
+  vhostIoctl(machine, tap, 'VHOST_SET_VRING_ADDR', { queue, arg: isLogging(machine) ? LOGGED : 0, more });
   const [fd] =
     Object.entries(machine.state.eventfds).find(([, { dev, id }]) => dev === part.name && id === queue) ?? [];
   vhostIoctl(machine, tap, 'VHOST_SET_VRING_KICK', { queue, arg: Number(fd ?? -1) });
@@ -152,6 +160,7 @@ export function stopVhost(machine: Machine, part: Part): number[] {
     vhostIoctl(machine, tap, 'VHOST_GET_VRING_BASE', { queue });
     return vhostOf(machine, tap).vrings[queue]!.lastAvail;
   });
+  if (isLogging(machine)) takeLog(machine, tap);
   releaseVectors(machine, part);
   machine.board.host.wake(MAIN_LOOP, machine.origin);
   return bases;

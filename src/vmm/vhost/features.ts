@@ -3,7 +3,7 @@ import { hasFeature, type Words } from '../../devices/virtio/index.ts';
 const bits = (...all: readonly number[]): number => all.reduce((sum, bit) => sum + 2 ** bit, 0);
 
 /** Feature bits the kernel's half knows by itself. */
-export const FEATURE = { mergeable: 15, notifyOnEmpty: 24, ownHeader: 27, eventIdx: 29 } as const;
+export const FEATURE = { mergeable: 15, notifyOnEmpty: 24, logAll: 26, ownHeader: 27, eventIdx: 29 } as const;
 
 /**
  * What vhost-net of Linux 6.1 can do: mergeable buffers, notify on empty, a log of writes, headers of its own, indirect

@@ -12,6 +12,7 @@ export type VhostRequest =
   | 'VHOST_GET_FEATURES'
   | 'VHOST_SET_FEATURES'
   | 'VHOST_SET_MEM_TABLE'
+  | 'VHOST_SET_LOG_BASE'
   | 'VHOST_SET_VRING_NUM'
   | 'VHOST_SET_VRING_BASE'
   | 'VHOST_GET_VRING_BASE'
@@ -23,7 +24,7 @@ export type VhostRequest =
 
 interface Asked {
   readonly queue?: number;
-  /** A number, an index, a descriptor: -1 for none. Of a backend: 0 for the tap. */
+  /** A number, an index, a descriptor: -1 for none. Of a backend: 0 for the tap. Of a ring's addresses: its flags. */
   readonly arg?: number | bigint;
   readonly more?: Uint8Array;
 }

@@ -4,6 +4,7 @@ import { lengthOf, segmentBytes } from '../../devices/virtio/index.ts';
 import { drop, NO_BYTES, partOf as partOfClient, clientNamed } from '../net/clients.ts';
 import { nextFrame } from '../net/kernel.ts';
 import { FEATURE } from './features.ts';
+import { logBuffers } from './log-write.ts';
 import { MOST_PIECES, nextChain, partOf, type Piece, type VhostChain } from './ring.ts';
 import {
   BATCH,
@@ -99,6 +100,7 @@ function place(served: Served, packet: Packet, { chains, avail }: Room): Ran {
   const taken = machine.after(machine.raise({ kind: 'sim:packet_delivered', ...to, bytes: NO_BYTES }));
   taken.raise({ kind: 'sim:vhost_get_desc', ...ring, heads, ...counts, segments: segmentBytes(into) });
   fill(served, packet, into, chains.length);
+  logBuffers({ ...served, machine: taken }, partOf(into, 0, length));
   const vring = vringOf(served);
   if (vring.done.length > BATCH) giveBack(served);
   if (!exceedsWeight(vring)) return { elements: 1, end: 'more' };

@@ -4,6 +4,7 @@ import type { Machine } from '../board/machine.ts';
 import type { NetClientConfig } from '../config.ts';
 import { netOf } from '../net/clients.ts';
 import { FEATURE, has } from './features.ts';
+import { logUsed } from './log-write.ts';
 import { availFlags, type RingReader, usedEvent } from './ring.ts';
 import { isOutdated, type VhostState, type VringState } from './state.ts';
 
@@ -45,6 +46,7 @@ const word16 = (value: number): Uint8Array => Uint8Array.of(value, value >> 8);
 export function writeFlags(served: Served): void {
   const { used, isQuiet } = vringOf(served);
   served.machine.hostMemory.writeHost(used, word16(isQuiet ? NO_NOTIFY : 0));
+  logUsed(served, 0, 2);
 }
 
 /** The driver need not notify of what it adds, or is to. vhost_disable_notify, vhost_enable_notify. */
@@ -54,7 +56,10 @@ export function setNotify(served: Served, on: boolean, avail: number): void {
   machine.raise({ kind: 'sim:vhost_notify', client: tap.name, queue, on, avail });
   const { used, num } = vringOf(served);
   if (!hasFeature(served, FEATURE.eventIdx)) writeFlags(served);
-  else if (on) machine.hostMemory.writeHost(used + 4 + 8 * num, word16(avail));
+  else if (on) {
+    machine.hostMemory.writeHost(used + 4 + 8 * num, word16(avail));
+    logUsed(served, 4 + 8 * num, 2);
+  }
 }
 
 /** The driver has back all that was taken, and is interrupted if it wants to be. vhost_add_used_and_signal_n. */
@@ -67,13 +72,16 @@ export function giveBack(working: Served, known?: number): void {
   const memory = machine.hostMemory;
   for (const [at, { id, len }] of done.entries()) {
     const entry = new Uint8Array(Uint32Array.of(id, len).buffer);
-    memory.writeHost(used + 4 + 8 * ((lastUsed + at) & (num - 1)), entry);
+    const offset = 4 + 8 * ((lastUsed + at) & (num - 1));
+    memory.writeHost(used + offset, entry);
+    logUsed(served, offset, 8);
   }
   const signal = signalFor(served, asked);
   const ring = { client: tap.name, queue, count: done.length };
   const told = machine.after(machine.raise({ kind: 'sim:vhost_add_used', ...ring, signal }));
   const { lastUsed: now, call } = vringOf(served);
   memory.writeHost(used + 2, word16(now));
+  logUsed({ ...served, machine: told }, 2, 2);
   if (signal === 'sent') told.kvm.signal(call, 'vhost');
 }
 

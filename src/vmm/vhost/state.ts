@@ -1,5 +1,6 @@
 /** Where a vhost device of the modelled Linux stands. Linux 6.1: struct vhost_net, vhost_virtqueue. */
 import type { Gpa, Hva, Seq } from '../../base/units.ts';
+import type { PageBits } from '../../memory/page-bits.ts';
 
 /** A chain of descriptors, and with how many bytes it is given back. */
 export interface UsedElement {
@@ -20,6 +21,9 @@ export interface VringState {
   readonly desc: Hva;
   readonly avail: Hva;
   readonly used: Hva;
+  /** Where the used ring lies in the guest's memory, and whether what is written to it is logged. */
+  readonly log: Gpa;
+  readonly isLogged: boolean;
   /** Eventfds; -1: none. */
   readonly kick: number;
   readonly call: number;
@@ -55,6 +59,8 @@ export interface VhostState {
   readonly table: readonly VhostRegion[];
   /** What receives, what transmits. */
   readonly vrings: readonly [VringState, VringState];
+  /** What was written: so many words of 64 pages, and which pages. Absent: nobody logs. */
+  readonly log?: { readonly words: number; readonly pages: PageBits };
 }
 
 /** Once round the numbers since the driver was asked: what it said then says nothing any more. */
@@ -68,7 +74,8 @@ export const RX = 0;
 export const TX = 1;
 
 const newVring = (): VringState => ({
-  ...{ num: 1, desc: 0, avail: 0, used: 0, kick: -1, call: -1, error: -1, masked: -1, hasBackend: false },
+  ...{ num: 1, desc: 0, avail: 0, used: 0, log: 0, isLogged: false },
+  ...{ kick: -1, call: -1, error: -1, masked: -1, hasBackend: false },
   ...{ lastAvail: 0, availIdx: 0, lastUsed: 0, signalledUsed: 0, isSignalledKnown: false, isQuiet: false },
   ...{ isPolling: false, done: [], takenBy: 0, packets: 0, bytes: 0, errors: 0 },
 });

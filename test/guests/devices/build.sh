@@ -5,7 +5,7 @@ cd "$(dirname "$0")"
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 linked="ld -m elf_i386 -n -nostdlib -Ttext 0x100000 --no-warn-rwx-segments -e start"
-for program in echo edu msix; do
+for program in dirty echo edu msix; do
   as --32 "$program.S" -o "$out/$program.o"
   $linked --strip-all "$out/$program.o" -o "$program.elf"
 done

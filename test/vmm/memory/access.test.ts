@@ -27,7 +27,7 @@ function spaceOf(minAccess: number, maxAccess: number): { space: AddressSpace; c
     packet: <T>(sent: T) => sent,
     gather: <T>(_dev: string, reads: () => T): T => reads(),
   };
-  return { space: { view, memory, bus }, calls };
+  return { space: { view, memory, bus, written: undefined }, calls };
 }
 
 test('a wide access reaches a byte-wide model in little-endian pieces', () => {
