@@ -1,6 +1,9 @@
 import type { World } from '../runs/world.ts';
 import { IMAGE_FILES, sha256 } from './image-files.ts';
 import { HOST_NETWORK } from './network.ts';
+import { HANDLERS_ONLY } from '../engine/index.ts';
+import { tierOf } from '../options/tier.ts';
+import { TIER_VARIABLE } from './tier.ts';
 import { programDigest, VERSION } from './program.ts';
 import { compress, inflate, TRACE_FILES } from './trace-file.ts';
 import { instantiate } from './wasm.ts';
@@ -22,6 +25,10 @@ export const NODE: World = {
     return () => void process.off('exit', act);
   },
   instantiate,
+  get tier() {
+    const wanted = process.env[TIER_VARIABLE];
+    return wanted === undefined || wanted === '' ? HANDLERS_ONLY : tierOf(wanted);
+  },
   inflate,
   compress,
   sha256,

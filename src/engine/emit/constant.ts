@@ -64,7 +64,8 @@ export class ConstantReader implements InstructionReader {
   }
   immediate(size: Size): V {
     const { f, view, record } = this;
-    if (size === 8) return f.constantFrom(view.getInt32(record + L.R_IMM, true), view.getInt32(record + L.R_IMM + 4, true));
+    if (size === 8)
+      return f.constantFrom(view.getInt32(record + L.R_IMM, true), view.getInt32(record + L.R_IMM + 4, true));
     if (size === 1) return this.byte(L.R_IMM);
     return size === 2 ? this.word(L.R_IMM) : f.i32(view.getInt32(record + L.R_IMM, true));
   }

@@ -25,7 +25,8 @@ export type Condition = (typeof CONDITIONS)[number];
 /** Operand sizes in bytes. */
 export type Size = 1 | 2 | 4 | 8 | 10 | 16;
 
-const CIN_BITS = -0x7ffffffffffffff0n; // bit 63 and bit 4
+/** What of a carry-in vector is kept. */
+export const CIN_BITS = -0x7ffffffffffffff0n; // bit 63 and bit 4
 
 /** Status flags in their lazy form, over the words of the register block. See layout.ts. */
 export class FlagBuilder extends FunctionBuilder {

@@ -1,5 +1,6 @@
 import { invariant } from '../../base/invariant.ts';
 import { MeaningBuilder } from '../emit/builder.ts';
+import { CIN_BITS, FlagBuilder } from '../emit/flag-builder.ts';
 import { countHeat, HANDLERS, type RecordReader } from '../emit/record.ts';
 import { type Form, formOf } from '../translate/form.ts';
 import { FN, GLOBAL } from '../emit/shared.ts';
@@ -15,7 +16,8 @@ import { PSEUDO } from './pseudo.ts';
 import { stringMeanings } from './strings.ts';
 import { VECTOR } from './vector.ts';
 import type { CompiledModule } from '../wasm/compiled.ts';
-import { FunctionBuilder } from '../wasm/function-builder.ts';
+import { FunctionBuilder, type V } from '../wasm/function-builder.ts';
+import { PARKED_SUB } from '../translate/flag-state.ts';
 import { assembleModule, type FunctionBody, type ImportedFunction } from '../wasm/module.ts';
 import { SEG } from '../../x86/registers.ts';
 import { VECTOR as EXCEPTION } from '../../x86/exceptions.ts';
@@ -51,6 +53,8 @@ export interface HandlerInstance {
   dispatch(record: number): number;
   /** The record of a rip. */
   readonly lookup: unknown;
+  /** Works out flags that were put off. */
+  readonly settle: unknown;
   /** The handlers by slot, with room for regions of translated code. */
   readonly table: unknown;
   ticks: { value: number };
@@ -74,7 +78,9 @@ export function handlerModule(): HandlerModule {
 
 /** Build every handler. Deterministic: same tables, same bytes. */
 export function buildHandlers(): HandlerBinary {
-  const functions: FunctionBody[] = [lookupFunction(), branchFunction(), segmentFunction(), dispatchFunction()];
+  const functions: FunctionBody[] = [
+    ...[lookupFunction(), branchFunction(), segmentFunction(), dispatchFunction(), settleFunction()],
+  ];
   const slots = new Map<string, number>();
   const table: number[] = [];
   const forms: (Form | undefined)[] = [];
@@ -100,7 +106,11 @@ export function buildHandlers(): HandlerBinary {
   const memoryPages = L.HOST_MEMORY / 65536;
   const elements = [{ slot: 0, functions: table }];
   const parts = { imports: IMPORTS, functions, globals, elements, memoryPages };
-  return { bytes: assembleModule({ ...parts, table: { imported: false, slots: table.length + REGION_SLOTS } }), slots, forms };
+  return {
+    bytes: assembleModule({ ...parts, table: { imported: false, slots: table.length + REGION_SLOTS } }),
+    slots,
+    forms,
+  };
 }
 
 /** Slots behind the handlers for regions of translated code. */
@@ -199,4 +209,18 @@ function dispatchFunction(): FunctionBody {
   });
   f.trap();
   return f.finish('dispatch');
+}
+
+/** Flags of a sum or a difference that a region put off: what was parked, and its two values. See `flag-state.ts`. */
+function settleFunction(): FunctionBody {
+  const f = new FlagBuilder({ params: ['i32', 'i64', 'i64'], results: [] });
+  const [parked, a, b] = [f.param(0), f.param(1), f.param(2)];
+  const unused = f.extendU(f.shrU(parked, f.i32(8)));
+  const top = (v: V): V => f.shl(v, unused);
+  const isSum = f.eqz(f.and(parked, f.i32(PARKED_SUB)));
+  const result = f.select(isSum, f.add(a, b), f.sub(a, b));
+  const carry = f.select(isSum, f.ltU(top(result), top(a)), f.ltU(top(a), top(b)));
+  const wide = (v: V): V => f.shrS(top(v), unused);
+  f.setLazyFlags(wide(result), f.and(wide(f.xor(f.xor(a, b), result)), f.i64(CIN_BITS)), carry);
+  return f.finish('settle');
 }

@@ -5,7 +5,8 @@ import { type ExecutionControls, NO_CONTROLS, type VmExit } from '../../x86/gues
 import { CodeCache } from '../code/cache.ts';
 import { hasErrorCode, VECTOR, vmExit } from '../core/fault.ts';
 import { type HandlerInstance, handlerModule, type Instantiate, REGION_SLOTS } from '../meanings/handlers.ts';
-import { DEFAULT_TIER, type TierOptions, Translator } from '../translate/translator.ts';
+import type { TierOptions } from '../translate/tier.ts';
+import { Translator } from '../translate/translator.ts';
 import { DebugRegisters } from './debug-registers.ts';
 import { EventDelivery } from './event-delivery.ts';
 import { type Executing, InstructionFlow } from './instruction-flow.ts';
@@ -47,7 +48,7 @@ export class Processor extends LinearAccess implements Executing {
 
   readonly translator: Translator;
 
-  constructor(memory: EngineMemory, eptWords: Uint32Array, instantiate: Instantiate, tier: TierOptions = DEFAULT_TIER) {
+  constructor(memory: EngineMemory, eptWords: Uint32Array, instantiate: Instantiate, tier: TierOptions) {
     super(memory, new CpuState(memory));
     const { module, slots, forms } = handlerModule();
     this.wasm = instantiate(module, {
@@ -99,7 +100,7 @@ export class Processor extends LinearAccess implements Executing {
       onFlush: () => this.mmu.flush(),
     });
     const tableSlots = forms.length + REGION_SLOTS;
-    const { ticks, context, table, lookup } = this.wasm;
+    const { ticks, context, table, lookup, settle } = this.wasm;
     this.translator = new Translator(
       memory,
       { forms, gotoSlot: slots.get('goto::') as number, tableSlots },
@@ -109,7 +110,7 @@ export class Processor extends LinearAccess implements Executing {
       },
       (binary) => {
         const regions = new WebAssembly.Module(binary as BufferSource);
-        instantiate(regions, { memory: memory.memory, table, ticks, context, lookup });
+        instantiate(regions, { memory: memory.memory, table, ticks, context, lookup, settle });
       },
       tier,
     );

@@ -19,7 +19,11 @@ export function compared(m: MeaningBuilder, condition: Condition, flags: FlagSta
 /** In its own type, with its sign. */
 const signed = (m: MeaningBuilder, v: V, size: Size): V => (size < 4 ? m.signExtend(v, size as Width) : v);
 
-function ofDifference(m: MeaningBuilder, condition: Condition, flags: { a: V; b: V; result: V; size: Size }): V | undefined {
+function ofDifference(
+  m: MeaningBuilder,
+  condition: Condition,
+  flags: { a: V; b: V; result: V; size: Size },
+): V | undefined {
   const { a, b, size } = flags;
   const s = (v: V): V => signed(m, v, size);
   switch (condition) {

@@ -5,7 +5,7 @@ import * as L from '../state/layout.ts';
 import type { Width } from '../wasm/function-builder.ts';
 import { localOf } from '../wasm/values.ts';
 import { compared } from './compared.ts';
-import { DEAD, type FlagState, STORED, valuesOf } from './flag-state.ts';
+import { DEAD, type FlagState, isPending, PARKED, parkedAs, type Pending, STORED, valuesOf } from './flag-state.ts';
 import { REGION_FN } from './region-module.ts';
 
 /** A meaning asks for something translated code cannot do. */
@@ -32,10 +32,13 @@ export class RegionBuilder extends MeaningBuilder<ConstantReader> implements Reg
   private readonly flagResult: Variable;
   private readonly flagCin: Variable;
   private readonly flagCf: Variable;
+  private readonly flagKind: Variable;
   private readonly ticks: Variable;
   /** The record to go on with, and the rip to look up where that is 0. */
   private readonly onward: Variable;
   private readonly rip: Variable;
+  /** Ticks to give back. */
+  private readonly refund: Variable;
   private context: Variable | undefined;
   private usesFlags = false;
   private writesFlags = false;
@@ -63,6 +66,8 @@ export class RegionBuilder extends MeaningBuilder<ConstantReader> implements Reg
     this.flagResult = this.variable('i64');
     this.flagCin = this.variable('i64');
     this.flagCf = this.variable('i32');
+    this.flagKind = this.variable('i32');
+    this.refund = this.variable('i32');
     this.ticks = this.variable('i32');
     this.onward = this.variable('i32');
     this.rip = this.variable('i64');
@@ -122,7 +127,7 @@ export class RegionBuilder extends MeaningBuilder<ConstantReader> implements Reg
     this.unused = unused;
     this.use = isForked ? 'use' : 'none';
     this.isForked = isForked;
-    if (isForked) this.materialize();
+    if (isForked) this.settle();
     this.before = this.flags;
     this.onBranch = onBranch;
     if (!isForked) this.straight(emit);
@@ -164,22 +169,22 @@ export class RegionBuilder extends MeaningBuilder<ConstantReader> implements Reg
     this.setFlags(flags);
     this.pin(flags, -1);
   }
-  /** Take a block's ticks, or leave for its first record. `live`: somebody there asks for flags. */
-  enterBlock(ticks: number, record: number, live: boolean): void {
+  /** Take a block's ticks, or leave for its first record. `parks`: it finds flags where blocks expect them. */
+  enterBlock(ticks: number, record: number, parks: boolean): void {
     const left = this.get(this.ticks);
     this.if(this.ltU(left, this.i32(ticks)), () => this.leaveAt(record));
     this.set(this.ticks, this.sub(left, this.i32(ticks)));
-    if (live) this.materialize();
+    if (parks) this.park();
     this.release();
   }
-  /** At a block's first instruction. */
+  /** At the first instruction of a block with several ways to it. */
   startBlock(live: boolean): void {
-    this.setFlags(live ? STORED : DEAD);
+    this.setFlags(live ? PARKED : DEAD);
     this.release();
   }
   /** Leave with the record to go on with. */
   leaveAt(record: number): void {
-    this.emitFlags(this.flags);
+    this.putFlags(this.flags);
     this.set(this.onward, this.i32(record));
     this.branchTo(this.exitDepth);
   }
@@ -187,15 +192,15 @@ export class RegionBuilder extends MeaningBuilder<ConstantReader> implements Reg
   // Leaving.
 
   leaveTo(rip: V): void {
-    this.emitFlags(this.flags);
+    this.putFlags(this.flags);
     this.set(this.rip, rip);
     this.set(this.onward, this.i32(0));
     this.branchTo(this.exitDepth);
   }
   giveUp(): void {
     this.note('use');
-    this.emitFlags(this.isForked ? STORED : this.before);
-    this.set(this.ticks, this.add(this.get(this.ticks), this.i32(this.unused)));
+    this.putFlags(this.isForked ? STORED : this.before);
+    this.set(this.refund, this.i32(this.unused));
     this.set(this.onward, this.i32(this.handlerRecord));
     this.branchTo(this.exitDepth);
   }
@@ -309,23 +314,46 @@ export class RegionBuilder extends MeaningBuilder<ConstantReader> implements Reg
     this.setFlags(state);
   }
   /** Put the flags into their locals, here and for what follows. */
-  private materialize(): void {
-    if (this.flags.kind === 'stored') return;
-    this.emitFlags(this.flags);
+  private settle(): void {
+    const state = this.flags;
+    if (state.kind === 'stored') return;
+    this.usesFlags = true;
+    if (state.kind === 'dead') throw new NotDead();
     this.setFlags(STORED);
+    if (!isPending(state)) this.settleParked();
+    else if (state.kind === 'logic') super.logicFlags(state.result, state.size);
+    else this.flagsOf(state.a, state.b, state.result, state.size, this.carryOf(state));
+    this.set(this.flagKind, this.i32(0));
+  }
+  private settleParked(): void {
+    const kind = this.get(this.flagKind);
+    this.if(kind, () => {
+      super.call(REGION_FN.settle, [kind, this.get(this.flagResult), this.get(this.flagCin)]);
+      this.fetchFlags();
+    });
+  }
+  private fetchFlags(): void {
+    this.set(this.flagResult, super.state64(L.FLAG_RESULT));
+    this.set(this.flagCin, super.state64(L.FLAG_CIN));
+    this.set(this.flagCf, super.state32(L.FLAG_CF));
+  }
+  /** Put what the flags follow from where a block expects it, here and for what follows. */
+  private park(): void {
+    this.putFlags(this.flags);
+    if (isPending(this.flags)) this.setFlags(PARKED);
   }
   /** The same on this way only. */
-  private emitFlags(state: FlagState): void {
+  private putFlags(state: FlagState): void {
     this.usesFlags = true;
-    if (state.kind === 'stored') return;
     if (state.kind === 'dead') throw new NotDead();
-    const { flags } = this;
-    this.flags = STORED;
-    if (state.kind === 'logic') super.logicFlags(state.result, state.size);
-    else this.flagsOf(state.a, state.b, state.result, state.size, this.carryOf(state));
-    this.flags = flags;
+    if (!isPending(state)) return;
+    this.writesFlags = true;
+    const [a, b] = state.kind === 'logic' ? [state.result, this.i64(0)] : [state.a, state.b];
+    this.set(this.flagResult, this.extendU(a));
+    this.set(this.flagCin, this.extendU(b));
+    this.set(this.flagKind, this.i32(parkedAs(state)));
   }
-  private carryOf(state: Exclude<FlagState, { kind: 'stored' | 'dead' }>): V {
+  private carryOf(state: Pending): V {
     if (state.kind === 'logic') return this.i32(0);
     if (state.kind === 'sub') return this.ltU(state.a, state.b);
     if (state.size >= 4) return this.ltU(state.result, state.a);
@@ -336,7 +364,7 @@ export class RegionBuilder extends MeaningBuilder<ConstantReader> implements Reg
     this.note('use');
     if (this.flags.kind === 'stored') return;
     if (this.depth !== this.instructionDepth) throw new Forks();
-    this.materialize();
+    this.settle();
   }
 
   override addWithFlags(a: V, b: V, size: Size, carryIn?: V): V {
@@ -359,7 +387,10 @@ export class RegionBuilder extends MeaningBuilder<ConstantReader> implements Reg
     this.usesFlags = true;
     this.writesFlags = true;
     this.note(this.depth === this.instructionDepth ? 'kill' : 'use');
-    if (this.flags.kind !== 'stored') this.known(STORED);
+    if (this.flags.kind !== 'stored') {
+      this.known(STORED);
+      this.set(this.flagKind, this.i32(0));
+    }
     this.set(this.flagResult, result);
     this.set(this.flagCin, cin);
     this.set(this.flagCf, carry);
@@ -374,7 +405,7 @@ export class RegionBuilder extends MeaningBuilder<ConstantReader> implements Reg
     const { flags } = this;
     this.note('use');
     if (flags.kind === 'dead') throw new NotDead();
-    return flags.kind === 'stored' ? super.carry() : this.carryOf(flags);
+    return isPending(flags) ? this.carryOf(flags) : super.carry();
   }
   override condition(condition: Condition): V {
     this.note('use');
@@ -420,11 +451,7 @@ export class RegionBuilder extends MeaningBuilder<ConstantReader> implements Reg
     for (const [index, variable] of this.general.entries()) {
       if (variable !== undefined) this.set(variable, this.load('i64', this.i32(0), 8, L.GPR + 8 * index));
     }
-    if (this.usesFlags) {
-      this.set(this.flagResult, super.state64(L.FLAG_RESULT));
-      this.set(this.flagCin, super.state64(L.FLAG_CIN));
-      this.set(this.flagCf, super.state32(L.FLAG_CF));
-    }
+    if (this.usesFlags) this.fetchFlags();
     if (this.context !== undefined) this.set(this.context, super.globalGet(1, 'i64'));
     // The dispatcher took a tick for the region's entry.
     this.set(this.ticks, this.add(super.globalGet(0, 'i32'), this.i32(1)));
@@ -436,14 +463,22 @@ export class RegionBuilder extends MeaningBuilder<ConstantReader> implements Reg
     for (const index of this.written) {
       this.store(this.i32(0), this.get(this.generalVariable(index)), 8, L.GPR + 8 * index);
     }
-    if (this.writesFlags) {
-      super.setState64(L.FLAG_RESULT, this.get(this.flagResult));
-      super.setState64(L.FLAG_CIN, this.get(this.flagCin));
-      super.setState32(L.FLAG_CF, this.get(this.flagCf));
-    }
-    this.globalSet(0, this.get(this.ticks));
+    if (this.writesFlags) this.returnFlags();
+    this.globalSet(0, this.add(this.get(this.ticks), this.get(this.refund)));
     const onward = this.get(this.onward);
     this.if(onward, () => this.return(onward));
     this.result(super.call(REGION_FN.lookup, [this.get(this.rip)], 'i32'));
+  }
+  private returnFlags(): void {
+    const kind = this.get(this.flagKind);
+    this.if(
+      kind,
+      () => super.call(REGION_FN.settle, [kind, this.get(this.flagResult), this.get(this.flagCin)]),
+      () => {
+        super.setState64(L.FLAG_RESULT, this.get(this.flagResult));
+        super.setState64(L.FLAG_CIN, this.get(this.flagCin));
+        super.setState32(L.FLAG_CF, this.get(this.flagCf));
+      },
+    );
   }
 }

@@ -90,7 +90,7 @@ class RegionEmitter {
     const { m } = this;
     const block = this.block(at);
     const { instructions } = block;
-    m.startBlock(this.isLive(at));
+    if (this.isFound(at)) m.startBlock(this.isLive(at));
     for (const [place, instruction] of instructions.entries()) {
       this.instruction(at, block, instruction, instructions.length - place);
     }
@@ -100,7 +100,10 @@ class RegionEmitter {
 
   private instruction(at: number, block: Block, { record, form }: Instruction, unused: number): void {
     const { m, learnt } = this;
-    const onBranch = form.flow === 'next' ? undefined : (target: number) => {
+    const onBranch =
+      form.flow === 'next'
+        ? undefined
+        : (target: number) => {
             if (block.taken === 0) m.leaveAt(target);
             else m.aside(() => this.edge(at, block.taken));
           };
@@ -126,9 +129,15 @@ class RegionEmitter {
       m.leaveAt(to === this.entry ? this.original(to) : to);
       return;
     }
-    m.enterBlock(this.block(to).instructions.length, this.original(to), this.isLive(to));
+    const isFound = this.isFound(to);
+    m.enterBlock(this.block(to).instructions.length, this.original(to), isFound && this.isLive(to));
     if (this.order(to) <= this.order(from) || flow.isMerge.has(to)) this.labels.get(to)?.();
     else this.tree(to);
+  }
+
+  /** Several ways lead to a block: what comes along them is where it expects it. */
+  private isFound(at: number): boolean {
+    return this.flow.isLoop.has(at) || this.flow.isMerge.has(at);
   }
 
   /** Somebody may ask for the flags as they are at the beginning of a block. */

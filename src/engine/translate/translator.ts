@@ -7,22 +7,7 @@ import type { Records } from './blocks.ts';
 import type { Form } from './form.ts';
 import { buildRegion, type Learnt } from './region.ts';
 import { regionModule } from './region-module.ts';
-
-/** When to translate, and how much. None of it is seen by the guest. */
-export interface TierOptions {
-  /** Taken branches to an instruction after which code is translated from there on; 0: never. */
-  readonly threshold: number;
-  /** Regions that are compiled together. */
-  readonly batch: number;
-  /** Most instructions of one region. */
-  readonly limit: number;
-}
-
-const E = (globalThis as any).process?.env ?? {};
-export const DEFAULT_TIER: TierOptions = { threshold: Number(E.RV_T ?? 400), batch: Number(E.RV_B ?? 16), limit: Number(E.RV_L ?? 300) };
-const cpuMs = (): number => { const u = (globalThis as any).process.cpuUsage(); return (u.user + u.system) / 1000; };
-export const TIMES = { emit: 0, compile: 0 };
-if (E.RV_STATS) (globalThis as any).process.on('exit', () => console.error(JSON.stringify(TIMES)));
+import type { TierOptions } from './tier.ts';
 
 /** What the translator is told of decoded code. */
 export interface DecodedCode {
@@ -121,7 +106,6 @@ export class Translator {
   }
 
   private translate(): void {
-    const t0 = cpuMs();
     const bodies: FunctionBody[] = [];
     const made: (Entry & { readonly handler: number })[] = [];
     for (const record of this.waiting) {
@@ -141,11 +125,7 @@ export class Translator {
       made.push(entry);
     }
     this.waiting = [];
-    TIMES.emit += cpuMs() - t0;
-    const t1 = cpuMs();
     if (bodies.length > 0) this.install(bodies, made);
-    TIMES.compile += cpuMs() - t1;
-    Object.assign(TIMES, this.counts);
   }
 
   /** From now on the record counts as an entry, whose handler is elsewhere. */
@@ -160,7 +140,11 @@ export class Translator {
   }
 
   private install(bodies: readonly FunctionBody[], made: readonly (Entry & { readonly handler: number })[]): void {
-    const binary = regionModule(bodies, made.map(({ slot }) => slot), this.tableSlots);
+    const binary = regionModule(
+      bodies,
+      made.map(({ slot }) => slot),
+      this.tableSlots,
+    );
     this.bind(binary);
     this.counts.modules += 1;
     this.counts.bytes += binary.length;

@@ -86,7 +86,8 @@ export function assembleModule(parts: ModuleParts): Uint8Array {
   section(out, 1, (body) => types.write(body));
   section(out, 2, (body) => writeImports(body, parts, ofImports));
   section(out, 3, (body) => vector(body, ofFunctions, (type) => body.unsigned(type)));
-  if (table?.imported === false) section(out, 4, (body) => vector(body, [table.slots], (n) => limits(body, FUNCREF, n)));
+  if (table?.imported === false)
+    section(out, 4, (body) => vector(body, [table.slots], (n) => limits(body, FUNCREF, n)));
   section(out, 6, (body) => vector(body, globals, (global) => writeGlobal(body, global)));
   section(out, 7, (body) => writeExports(body, parts));
   section(out, 9, (body) => vector(body, elements, (each) => writeElements(body, each)));
