@@ -22,7 +22,7 @@ export async function main(given: readonly string[]): Promise<number> {
     process.stdout.once('error', (error) => process.exit(reported(outputProblem(error))));
   }
   try {
-    const argv = await withoutTier(given);
+    const argv = withoutTier(given);
     // What a command does not use is not loaded: a third of a second at every start.
     if (argv[0] === 'run') return await runAsked(argv.slice(1));
     const pager = pagerFor(argv);

@@ -1,9 +1,7 @@
 import type { World } from '../runs/world.ts';
 import { IMAGE_FILES, sha256 } from './image-files.ts';
 import { HOST_NETWORK } from './network.ts';
-import { HANDLERS_ONLY } from '../engine/index.ts';
-import { tierOf } from '../options/tier.ts';
-import { TIER_VARIABLE } from './tier.ts';
+import { tierWanted } from './tier.ts';
 import { programDigest, VERSION } from './program.ts';
 import { compress, inflate, TRACE_FILES } from './trace-file.ts';
 import { instantiate } from './wasm.ts';
@@ -26,8 +24,7 @@ export const NODE: World = {
   },
   instantiate,
   get tier() {
-    const wanted = process.env[TIER_VARIABLE];
-    return wanted === undefined || wanted === '' ? HANDLERS_ONLY : tierOf(wanted);
+    return tierWanted();
   },
   inflate,
   compress,

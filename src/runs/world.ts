@@ -214,8 +214,8 @@ export interface World {
   atExit(act: () => void): () => void;
   /** The engine's handlers, made to run. */
   readonly instantiate: Instantiate;
-  /** When the engine translates code; absent: never. */
-  readonly tier?: TierOptions;
+  /** How the engine translates code that is executed often; undefined: not at all. */
+  readonly tier?: Partial<TierOptions> | undefined;
   readonly inflate: Inflate;
   readonly compress: Compress;
   /** In hexadecimal digits. */

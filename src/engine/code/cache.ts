@@ -259,19 +259,17 @@ export class CodeCache {
   /** A copy of a record that leads back behind it, which its page forgets with it; 0: there is no room for one. */
   shadow(record: number, page: CodePage): number {
     if (!this.hasRoom()) return 0;
-    const { u8, view } = this.memory;
     const at = this.allocate(page);
-    u8.copyWithin(at, record, record + L.RECORD);
+    this.memory.u8.copyWithin(at, record, record + L.RECORD);
     const site = this.sites.get(record);
     if (site !== undefined) this.sites.set(at, site);
-    const back = this.pseudo(page, view.getUint16(record + L.R_NEXT, true), this.gotoSlot);
-    view.setUint32(back + L.R_TARGET, record + L.RECORD, true);
+    const back = this.pseudo(page, this.memory.view.getUint16(record + L.R_NEXT, true), this.gotoSlot);
+    this.memory.view.setUint32(back + L.R_TARGET, record + L.RECORD, true);
     return at;
   }
   /** The page a record of this mode is of. */
   pageOf(record: number, mode: number): CodePage | undefined {
-    const hostPage = this.memory.view.getUint32(record + L.R_PAGE, true);
-    return this.pages.get(hostPage)?.find((page) => page.mode === mode);
+    return this.pages.get(this.memory.u32[(record + L.R_PAGE) >>> 2] as number)?.find((page) => page.mode === mode);
   }
 
   private writeInstruction(page: CodePage, at: number, d: DecodedInstruction, offset: number): void {

@@ -37,8 +37,7 @@ export interface RegionCode {
 
 /**
  * Answers with constants, read from the record of one instruction while code is emitted for it. General registers are
- * where the region keeps them. Whatever an instruction cannot do by itself is left to its handler, before anything of it
- * has been done.
+ * where the region keeps them. What an instruction cannot do by itself is left to its handler, before any of it is done.
  */
 export class ConstantReader implements InstructionReader {
   /** The record at hand. */
@@ -64,10 +63,13 @@ export class ConstantReader implements InstructionReader {
   }
   immediate(size: Size): V {
     const { f, view, record } = this;
-    if (size === 8)
-      return f.constantFrom(view.getInt32(record + L.R_IMM, true), view.getInt32(record + L.R_IMM + 4, true));
+    if (size === 8) return this.whole();
     if (size === 1) return this.byte(L.R_IMM);
     return size === 2 ? this.word(L.R_IMM) : f.i32(view.getInt32(record + L.R_IMM, true));
+  }
+  private whole(): V {
+    const { view, record } = this;
+    return this.f.constantFrom(view.getInt32(record + L.R_IMM, true), view.getInt32(record + L.R_IMM + 4, true));
   }
   base(): V {
     return this.word(L.R_BASE);
@@ -101,10 +103,9 @@ export class ConstantReader implements InstructionReader {
   }
   /** How far from the code page's first byte the near branch leads, as rip counts. */
   private sum(): V {
-    const { f, view, record } = this;
-    const next = view.getUint16(record + L.R_NEXT, true);
-    const distance = f.constantFrom(view.getInt32(record + L.R_IMM, true), view.getInt32(record + L.R_IMM + 4, true));
-    return f.add(f.state64(L.RIP_PAGE), f.add(distance, f.i64(next)));
+    const { f } = this;
+    const next = this.view.getUint16(this.record + L.R_NEXT, true);
+    return f.add(f.state64(L.RIP_PAGE), f.add(this.whole(), f.i64(next)));
   }
   target(): V {
     const isCut = this.view.getUint8(this.record + L.R_CUT) !== 0;

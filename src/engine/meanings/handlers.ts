@@ -2,7 +2,7 @@ import { invariant } from '../../base/invariant.ts';
 import { MeaningBuilder } from '../emit/builder.ts';
 import { CIN_BITS, FlagBuilder } from '../emit/flag-builder.ts';
 import { countHeat, HANDLERS, type RecordReader } from '../emit/record.ts';
-import { type Form, formOf } from '../translate/form.ts';
+import { type Form, formOf } from './form.ts';
 import { FN, GLOBAL } from '../emit/shared.ts';
 import * as L from '../state/layout.ts';
 import { ARITHMETIC } from './arithmetic.ts';
@@ -17,7 +17,7 @@ import { stringMeanings } from './strings.ts';
 import { VECTOR } from './vector.ts';
 import type { CompiledModule } from '../wasm/compiled.ts';
 import { FunctionBuilder, type V } from '../wasm/function-builder.ts';
-import { PARKED_SUB } from '../translate/flag-state.ts';
+import { PARKED_DIFFERENCE, PARKED_SHIFT } from '../emit/parked-flags.ts';
 import { assembleModule, type FunctionBody, type ImportedFunction } from '../wasm/module.ts';
 import { SEG } from '../../x86/registers.ts';
 import { VECTOR as EXCEPTION } from '../../x86/exceptions.ts';
@@ -211,13 +211,13 @@ function dispatchFunction(): FunctionBody {
   return f.finish('dispatch');
 }
 
-/** Flags of a sum or a difference that a region put off: what was parked, and its two values. See `flag-state.ts`. */
+/** Flags of a sum or a difference that a region put off: what was parked, and its two values. See `parked-flags.ts`. */
 function settleFunction(): FunctionBody {
   const f = new FlagBuilder({ params: ['i32', 'i64', 'i64'], results: [] });
   const [parked, a, b] = [f.param(0), f.param(1), f.param(2)];
-  const unused = f.extendU(f.shrU(parked, f.i32(8)));
+  const unused = f.extendU(f.shrU(parked, f.i32(PARKED_SHIFT)));
   const top = (v: V): V => f.shl(v, unused);
-  const isSum = f.eqz(f.and(parked, f.i32(PARKED_SUB)));
+  const isSum = f.eqz(f.and(parked, f.i32(PARKED_DIFFERENCE)));
   const result = f.select(isSum, f.add(a, b), f.sub(a, b));
   const carry = f.select(isSum, f.ltU(top(result), top(a)), f.ltU(top(a), top(b)));
   const wide = (v: V): V => f.shrS(top(v), unused);

@@ -15,6 +15,7 @@ import { ASSIST_BY_SITE, ASSIST_CHECK, ASSIST_CROSSING } from '../meanings/pseud
 import { ASSIST_VECTOR } from '../meanings/vector/slow.ts';
 import { MMIO, type Mmu } from '../mmu/mmu.ts';
 import type { EngineMemory } from '../state/memory.ts';
+import type { Translator } from '../translate/translator.ts';
 import type { CpuState } from '../state/state.ts';
 import type { RunClock } from './run-clock.ts';
 import { NOTHING, type Stop, stopOf } from '../core/stop.ts';
@@ -31,8 +32,7 @@ export interface Executing extends Core, Watched {
   readonly clock: RunClock;
   /** What stopped the handlers. */
   stop: Stop;
-  /** Branches have been taken to this record often. Returns the record to go on with. */
-  hot(record: number): number;
+  readonly translator: Translator;
   /** A handler's access stopped it. */
   stopWith(stop: Stop): void;
 }
@@ -151,7 +151,7 @@ export class InstructionFlow {
       if (id === ASSIST_DIVIDE_128) return divide128(this.core) ? record + L.RECORD : 0;
       if (id === ASSIST_CROSSING) return this.crossing(record);
       if (id === ASSIST_CHECK) return this.check(record);
-      if (id === ASSIST_HOT) return this.core.hot(record);
+      if (id === ASSIST_HOT) return this.core.translator.hot(record);
       if (id === ASSIST_VECTOR) {
         runSlow(this.core);
         return record + L.RECORD;

@@ -4,9 +4,10 @@ import { EXIT } from '../../x86/exit-reasons.ts';
 import { type ExecutionControls, NO_CONTROLS, type VmExit } from '../../x86/guest.ts';
 import { CodeCache } from '../code/cache.ts';
 import { hasErrorCode, VECTOR, vmExit } from '../core/fault.ts';
-import { type HandlerInstance, handlerModule, type Instantiate, REGION_SLOTS } from '../meanings/handlers.ts';
+import { type HandlerInstance, handlerModule, type Instantiate } from '../meanings/handlers.ts';
 import type { TierOptions } from '../translate/tier.ts';
-import { Translator } from '../translate/translator.ts';
+import { translatorFor } from '../translate/bound.ts';
+import type { Translator } from '../translate/translator.ts';
 import { DebugRegisters } from './debug-registers.ts';
 import { EventDelivery } from './event-delivery.ts';
 import { type Executing, InstructionFlow } from './instruction-flow.ts';
@@ -99,23 +100,11 @@ export class Processor extends LinearAccess implements Executing {
       onUnwatch: (page) => this.mmu.unwatchCode(page),
       onFlush: () => this.mmu.flush(),
     });
-    const tableSlots = forms.length + REGION_SLOTS;
-    const { ticks, context, table, lookup, settle } = this.wasm;
-    this.translator = new Translator(
-      memory,
-      { forms, gotoSlot: slots.get('goto::') as number, tableSlots },
-      {
-        shadow: (record, page) => this.code.shadow(record, page),
-        pageOf: (record) => this.code.pageOf(record, this.flow.codeMode),
-      },
-      (binary) => {
-        const regions = new WebAssembly.Module(binary as BufferSource);
-        instantiate(regions, { memory: memory.memory, table, ticks, context, lookup, settle });
-      },
-      tier,
-    );
-    this.code.heat = tier.threshold;
-    this.code.onForget = this.translator;
+    this.translator = translatorFor({
+      ...{ memory, handlers: this.wasm, forms, gotoSlot: slots.get('goto::') as number, instantiate, tier },
+      code: this.code,
+      mode: () => this.flow.codeMode,
+    });
     this.clock = new RunClock(this, this.wasm.ticks);
     this.debug = new DebugRegisters(this);
     this.events = new EventDelivery(this);
@@ -143,10 +132,6 @@ export class Processor extends LinearAccess implements Executing {
     this.flow.codeMode = this.state.derive();
     this.mmu.codeMode = this.flow.codeMode;
     this.mmu.select();
-  }
-
-  hot(record: number): number {
-    return this.translator.hot(record);
   }
 
   // Stops.

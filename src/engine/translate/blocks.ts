@@ -1,5 +1,5 @@
 import * as L from '../state/layout.ts';
-import type { Form } from './form.ts';
+import type { Form } from '../meanings/form.ts';
 
 /** What is known of records. */
 export interface Records {

@@ -2,7 +2,7 @@ import type { Condition, MeaningBuilder, Size, V } from '../emit/builder.ts';
 import type { Width } from '../wasm/function-builder.ts';
 import type { FlagState } from './flag-state.ts';
 
-/** A condition worked out from what set the flags: a comparison of operands. Undefined: it takes the flags themselves. */
+/** A condition worked out from what set the flags, by a comparison; undefined: it takes the flags themselves. */
 export function compared(m: MeaningBuilder, condition: Condition, flags: FlagState): V | undefined {
   switch (flags.kind) {
     case 'sub':

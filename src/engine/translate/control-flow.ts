@@ -43,7 +43,7 @@ export function controlFlow(blocks: Blocks, entry: number): ControlFlow {
 }
 
 /** Where a block may go on, within the region. */
-export function successors(blocks: Blocks, from: number): readonly number[] {
+function successors(blocks: Blocks, from: number): readonly number[] {
   const block = blocks.get(from);
   if (block === undefined) return [];
   const { fall, taken } = block;

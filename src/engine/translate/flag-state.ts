@@ -27,11 +27,3 @@ export function valuesOf(state: FlagState): readonly V[] {
   if (!isPending(state)) return [];
   return state.kind === 'logic' ? [state.result] : [state.a, state.b, state.result];
 }
-
-/** What `kind` says of values that are parked, for the function that settles them; 0: the flags themselves are there. */
-export const parkedAs = (state: Pending): number =>
-  (state.kind === 'sub' ? PARKED_SUB : PARKED_ADD) | ((64 - 8 * state.size) << 8);
-
-/** A sum of the two values; of what a logical instruction left and 0. */
-export const PARKED_ADD = 1;
-export const PARKED_SUB = 2;

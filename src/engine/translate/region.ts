@@ -1,8 +1,10 @@
 import type { FunctionBody } from '../wasm/module.ts';
 import { type Block, type Blocks, blocksFrom, type Instruction, type Records } from './blocks.ts';
 import { type ControlFlow, controlFlow } from './control-flow.ts';
-import type { Form } from './form.ts';
-import { type FlagUse, Forks, NotDead, RegionBuilder, SIGNATURE, Untranslatable } from './region-builder.ts';
+import type { Form } from '../meanings/form.ts';
+import { RegionBuilder } from './region-builder.ts';
+import { type FlagUse, Forks, NotDead } from './region-flags.ts';
+import { SIGNATURE, Untranslatable } from './region-locals.ts';
 
 /** What has been learnt of forms while instructions of them were emitted. */
 export interface Learnt {
@@ -107,8 +109,11 @@ class RegionEmitter {
             if (block.taken === 0) m.leaveAt(target);
             else m.aside(() => this.edge(at, block.taken));
           };
-    const emitAs = (forks: boolean): FlagUse =>
-      m.instructionAt(record, this.original(record), unused, forks, (builder) => form.emit(builder), onBranch);
+    const emitAs = (isForked: boolean): FlagUse =>
+      m.instructionAt({
+        ...{ record, handlerRecord: this.original(record), unused, isForked, onBranch },
+        emit: (builder) => form.emit(builder),
+      });
     this.current = form;
     const mark = m.mark();
     try {

@@ -9,7 +9,11 @@ export interface TierOptions {
 }
 
 /** Nothing is translated: the handlers run it all. */
-export const HANDLERS_ONLY: TierOptions = { threshold: 0, batch: 1, limit: 1 };
+const HANDLERS_ONLY: TierOptions = { threshold: 0, batch: 1, limit: 1 };
 
 /** What pays on a Linux that boots: what is executed less often costs more to translate than it saves. */
-export const TRANSLATED: TierOptions = { threshold: 2000, batch: 16, limit: 300 };
+const TRANSLATED: TierOptions = { threshold: 2000, batch: 16, limit: 300 };
+
+/** What is wanted, and the rest as usual; undefined: the handlers alone. */
+export const tierWith = (wanted: Partial<TierOptions> | undefined): TierOptions =>
+  wanted === undefined ? HANDLERS_ONLY : { ...TRANSLATED, ...wanted };

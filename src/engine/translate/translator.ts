@@ -4,16 +4,27 @@ import { MODE } from '../state/mode.ts';
 import type { EngineMemory } from '../state/memory.ts';
 import type { FunctionBody } from '../wasm/module.ts';
 import type { Records } from './blocks.ts';
-import type { Form } from './form.ts';
+import type { Form } from '../meanings/form.ts';
 import { buildRegion, type Learnt } from './region.ts';
 import { regionModule } from './region-module.ts';
 import type { TierOptions } from './tier.ts';
 
-/** What the translator is told of decoded code. */
-export interface DecodedCode {
-  /** A copy of a record that leads back behind it; 0: no room. */
+/** What a translator works with. */
+export interface TranslatorParts {
+  readonly memory: EngineMemory;
+  /** What the handlers do, by slot. */
+  readonly forms: readonly (Form | undefined)[];
+  /** Slot of the handler that only leads on. */
+  readonly gotoSlot: number;
+  /** Slots of the handlers' table: regions lie behind the handlers. */
+  readonly tableSlots: number;
+  readonly options: TierOptions;
+  /** A copy of a record that leads back behind it; 0: there is no room. */
   shadow(record: number, page: CodePage): number;
+  /** The page a record of code that is running now is of. */
   pageOf(record: number): CodePage | undefined;
+  /** Put a module of regions into the handlers' table. */
+  bind(binary: Uint8Array): void;
 }
 
 /** What was done, for who asks. */
@@ -33,19 +44,10 @@ interface Entry {
   readonly slot: number;
 }
 
-/** Bind a module of regions to the handlers of an engine. */
-export type BindRegions = (binary: Uint8Array) => void;
-
 /** The second tier: translates code that is executed often, and forgets it when its bytes change. */
 export class Translator {
-  readonly options: TierOptions;
   readonly counts: TierCounts = { regions: 0, instructions: 0, bytes: 0, modules: 0, dropped: 0 };
-  private readonly memory: EngineMemory;
-  private readonly forms: readonly (Form | undefined)[];
-  private readonly gotoSlot: number;
-  private readonly code: DecodedCode;
-  private readonly bind: BindRegions;
-  private readonly tableSlots: number;
+  private readonly parts: TranslatorParts;
   private readonly learnt: Learnt = { flags: new Map(), forks: new Set(), refused: new Set() };
   private readonly free: number[] = [];
   private nextSlot: number;
@@ -55,53 +57,42 @@ export class Translator {
   private waiting: number[] = [];
   private readonly records: Omit<Records, 'isLong'>;
 
-  constructor(
-    memory: EngineMemory,
-    handlers: { readonly forms: readonly (Form | undefined)[]; readonly gotoSlot: number; readonly tableSlots: number },
-    code: DecodedCode,
-    bind: BindRegions,
-    options: TierOptions,
-  ) {
-    this.memory = memory;
-    this.forms = handlers.forms;
-    this.gotoSlot = handlers.gotoSlot;
-    this.tableSlots = handlers.tableSlots;
-    this.code = code;
-    this.bind = bind;
-    this.options = options;
-    this.nextSlot = handlers.forms.length;
+  constructor(parts: TranslatorParts) {
+    this.parts = parts;
+    this.nextSlot = parts.forms.length;
+    const { view } = parts.memory;
     this.records = {
-      view: memory.view,
+      view,
       formAt: (record) => this.formAt(record),
       onward: (record) => this.onward(record),
-      isCold: (record) => this.memory.view.getUint16(record + L.R_HEAT, true) === this.options.threshold,
+      isCold: (record) => view.getUint16(record + L.R_HEAT, true) === parts.options.threshold,
     };
   }
 
   private slotOf(record: number): number {
-    return this.entries.get(record)?.handler ?? this.memory.view.getUint16(record + L.R_HANDLER, true);
+    return this.entries.get(record)?.handler ?? this.parts.memory.view.getUint16(record + L.R_HANDLER, true);
   }
   private formAt(record: number): Form | undefined {
-    const form = this.forms[this.slotOf(record)];
+    const form = this.parts.forms[this.slotOf(record)];
     return form === undefined || this.learnt.refused.has(form) ? undefined : form;
   }
   private onward(record: number): number {
     let at = record;
-    while (this.slotOf(at) === this.gotoSlot) at = this.memory.view.getUint32(at + L.R_TARGET, true);
+    while (this.slotOf(at) === this.parts.gotoSlot) at = this.parts.memory.view.getUint32(at + L.R_TARGET, true);
     return at;
   }
   private readonly original = (record: number): number => this.entries.get(record)?.shadow ?? record;
 
   /** Code at a record has become hot. Returns the record to go on with. */
   hot(record: number): number {
-    if (this.options.threshold === 0 || this.entries.has(record)) return record;
+    if (this.parts.options.threshold === 0 || this.entries.has(record)) return record;
     // Still hot after as much again: it waits no longer for company.
     const isAgain = this.waiting.includes(record);
     if (!isAgain) {
       this.waiting.push(record);
-      this.memory.view.setUint16(record + L.R_HEAT, this.options.threshold, true);
+      this.parts.memory.view.setUint16(record + L.R_HEAT, this.parts.options.threshold, true);
     }
-    if (isAgain || this.waiting.length >= this.options.batch) this.translate();
+    if (isAgain || this.waiting.length >= this.parts.options.batch) this.translate();
     return record;
   }
 
@@ -109,12 +100,18 @@ export class Translator {
     const bodies: FunctionBody[] = [];
     const made: (Entry & { readonly handler: number })[] = [];
     for (const record of this.waiting) {
-      const page = this.code.pageOf(record);
-      if (page === undefined || this.entries.has(record) || this.nextSlot >= this.tableSlots) continue;
+      const page = this.parts.pageOf(record);
+      if (page === undefined || this.entries.has(record) || this.nextSlot >= this.parts.tableSlots) continue;
       const entry = this.entryAt(record, page);
       if (entry === undefined) continue;
       const isLong = (page.mode & MODE.size) === 2;
-      const region = buildRegion({ ...this.records, isLong }, record, this.original, this.learnt, this.options.limit);
+      const region = buildRegion(
+        { ...this.records, isLong },
+        record,
+        this.original,
+        this.learnt,
+        this.parts.options.limit,
+      );
       if (region === undefined) {
         this.entries.delete(record);
         this.free.push(entry.slot);
@@ -132,7 +129,7 @@ export class Translator {
   private entryAt(record: number, page: CodePage): (Entry & { readonly handler: number }) | undefined {
     if (this.formAt(record) === undefined) return undefined;
     const handler = this.slotOf(record);
-    const shadow = this.code.shadow(record, page);
+    const shadow = this.parts.shadow(record, page);
     if (shadow === 0) return undefined;
     const entry = { record, shadow, page, slot: this.free.pop() ?? this.nextSlot++, handler };
     this.entries.set(record, entry);
@@ -143,14 +140,14 @@ export class Translator {
     const binary = regionModule(
       bodies,
       made.map(({ slot }) => slot),
-      this.tableSlots,
+      this.parts.tableSlots,
     );
-    this.bind(binary);
+    this.parts.bind(binary);
     this.counts.modules += 1;
     this.counts.bytes += binary.length;
     this.counts.regions += made.length;
     for (const entry of made) {
-      this.memory.view.setUint16(entry.record + L.R_HANDLER, entry.slot, true);
+      this.parts.memory.view.setUint16(entry.record + L.R_HANDLER, entry.slot, true);
       const list = this.byPage.get(entry.page);
       if (list === undefined) this.byPage.set(entry.page, [entry]);
       else list.push(entry);

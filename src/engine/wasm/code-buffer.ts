@@ -1,7 +1,7 @@
-/** Bytes one operation of WebAssembly never exceeds: an opcode with its prefix, and 16 bytes of immediates or two LEBs. */
+/** Bytes one operation never exceeds: an opcode with its prefix, and 16 bytes of immediates or two LEBs. */
 const MOST_OF_AN_OPERATION = 32;
 
-/** Bytes of code, written in place. It grows; numbers are LEB128 as WebAssembly has them (Core Specification 2.0, 5.2.2). */
+/** Bytes of code, written in place. It grows. Numbers are LEB128 (WebAssembly Core Specification 2.0, 5.2.2). */
 export class CodeBuffer {
   private bytes: Uint8Array;
   /** Where the next byte goes. */

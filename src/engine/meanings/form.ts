@@ -1,6 +1,6 @@
 import type { MeaningBuilder } from '../emit/builder.ts';
 
-/** How an instruction goes on: to the next, there or elsewhere, elsewhere for certain, or to an address it works out. */
+/** How an instruction goes on: to the next, there or elsewhere, elsewhere, or to an address it works out. */
 export type Flow = 'next' | 'branch' | 'jump' | 'indirect';
 
 /** An instruction as one handler serves it. */
