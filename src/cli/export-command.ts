@@ -5,16 +5,17 @@ import { placeFor } from '../host/disk-image.ts';
 import { VERSION } from '../host/program.ts';
 import { statusOf } from '../host/terminal.ts';
 import { TRACE_FILES } from '../host/trace-file.ts';
+import { machinesAt } from '../host/trace-source.ts';
 import { writeCapture } from '../replay/packets/capture.ts';
 import { tellsOfFates } from '../replay/packets/fates.ts';
 import { TraceDamage } from '../replay/trace/damage.ts';
 import { inOrder } from '../replay/trace/in-order.ts';
 import { lazyEvents } from '../replay/trace/lazy-events.ts';
-import { readDescription } from '../runs/machine/machine-description.ts';
 import { wiresOf } from '../runs/machine/wires-of.ts';
 import { attended } from './disk-opened.ts';
+import { machinesIn } from './machines-in.ts';
 import { symbolsIn } from './symbols-in.ts';
-import { openToLook, type Print } from './trace-commands.ts';
+import type { Print } from './trace-commands.ts';
 
 /** Where a capture goes, and whose names its comments have. */
 export interface CaptureOptions {
@@ -25,36 +26,38 @@ export interface CaptureOptions {
 const INTERRUPTED = statusOf('SIGINT');
 const DAMAGED = 1;
 
-/** `retrovisor export --pcapng`. Resolves to the process status. */
+/** `retrovisor export --pcapng`: of several machines all, in one file. Resolves to the process status. */
 export async function exportCapture(path: string, { output, symbols }: CaptureOptions, print: Print): Promise<number> {
   const names = symbolsIn(symbols);
-  const trace = openToLook(path);
-  const machine = readDescription(trace.header.machine, path);
-  const { events, damage } = lazyEvents(trace);
-  const first = events[0]?.event;
-  if (first?.kind !== 'sim:powered_on') throw new Problem(damage ?? `${path} holds no event: there is nothing in it.`);
-  placeFor('write the capture', output, [path]);
-  const run = {
-    ...{ machine, net: wiresOf(machine), events, told: readable(inOrder(trace, 0, tellsOfFates)) },
-    ...{
-      wallClock: first.wall_clock,
-      application: `Retrovisor ${VERSION}`,
-      nameOf: (address: bigint) => names.nameOf(address),
-    },
-  };
+  const machines = machinesIn(path).map((machine) => ({ machine, ...lazyEvents(machine.trace) }));
+  const isDamaged = machines.some(({ damage }) => damage !== undefined);
+  const wallClock = machines.map(({ events: [first] }) => powerOn(first)).find((time) => time !== undefined);
+  if (wallClock === undefined) {
+    throw new Problem(machines[0]?.damage ?? `${path} holds no event: there is nothing in it.`);
+  }
+  placeFor('write the capture', output, [machinesAt(path)?.file ?? path]);
+  const runs = machines.map(({ machine: { name, trace, description }, events }) => ({
+    ...{ name, machine: description, net: wiresOf(description), events },
+    ...{ told: readable(inOrder(trace, 0, tellsOfFates)), nameOf: (address: bigint) => names.nameOf(address) },
+  }));
   const file = TRACE_FILES.createWhole(output, 'capture');
   let isWhole = false;
   try {
-    const done = await attended('Exporting', writeCapture(run, file));
+    const work = writeCapture({ runs, wallClock, application: `Retrovisor ${VERSION}` }, file);
+    const done = await attended('Exporting', work);
     if (done === undefined) return INTERRUPTED;
     file.close();
     isWhole = true;
     print(onOneLine(`${output}: ${done.packets} packets`));
-    return damage === undefined ? 0 : DAMAGED;
+    return isDamaged ? DAMAGED : 0;
   } finally {
     if (!isWhole) file.drop();
   }
 }
+
+/** The time of day at which a run begins. */
+const powerOn = (first: Stamped | undefined): bigint | undefined =>
+  first?.event.kind === 'sim:powered_on' ? first.event.wall_clock : undefined;
 
 /** As far as a trace is sound; that it is not is said already. */
 function* readable(told: Iterable<Stamped>): Generator<Stamped, void> {

@@ -6,6 +6,7 @@ import { complain, printText } from '../host/output.ts';
 import { statusOfRun } from './cut.ts';
 import type { LiveRun } from '../runs/underway/live-run.ts';
 import { writesIn } from '../gdb/allowed-folder.ts';
+import type { LiveMachines } from '../gdb/live-machines.ts';
 import { liveSubjectOf } from '../gdb/live-subject.ts';
 import { type GdbServer, type GdbServerOptions, serveGdb } from '../gdb/server.ts';
 import { oneRun, type Served } from '../gdb/conversation.ts';
@@ -60,10 +61,7 @@ function servedAt(path: string, options: GdbOptions): Recorded {
   const machines = new RecordedMachines(NODE, joint.file, joint.manifest, { access, heldBytes, say: complain });
   const subjects = subjectsOf(machines, writes);
   const statuses = subjects.map((_subject, at) => statusOfRun(machines.timeline(at).run));
-  const others = machines.names
-    .slice(1)
-    .map((name, at) => `  ${name}: add-inferior, inferior ${at + 2}, attach ${at + 2}\n`);
-  const hint = `It is ${machines.names[0]}'s.\n${others.join('')}With \`set schedule-multiple on\` all go together.\n`;
+  const hint = hintOf(subjects.map(({ name }) => name));
   return { served: severalMachines(subjects, 0), status: Math.max(...statuses), hint };
 }
 
@@ -82,6 +80,28 @@ export async function serveLive(
   live.isHeld = startsStopped;
   complain(`gdb can come: target remote ${server.target}`);
   return server;
+}
+
+/** Let a gdb come to several machines under way, each as a process of its own. `names`: theirs, in order. */
+export async function serveMachines(
+  machines: LiveMachines,
+  names: readonly string[],
+  { gdb: port = 0, gdbAddress: address, gdbWrites }: Omit<GdbWanted, 'startsStopped'>,
+): Promise<GdbServer> {
+  const subjects = machines.lives.map((live, at) => ({
+    ...liveSubjectOf(live, writesIn(gdbWrites)),
+    name: names[at]!,
+  }));
+  const asked = { ...(address === undefined ? {} : { address }), port, once: false, say: complain };
+  const server = await listening(severalMachines(subjects, 0, machines), asked, '-gdb tcp::PORT');
+  complain(`gdb can come: target extended-remote ${server.target}\n${hintOf(names)}`.trimEnd());
+  return server;
+}
+
+/** What is typed to stand in the others. */
+function hintOf(names: readonly string[]): string {
+  const others = names.slice(1).map((name, at) => `  ${name}: add-inferior, inferior ${at + 2}, attach ${at + 2}\n`);
+  return `It is ${names[0]}'s.\n${others.join('')}With \`set schedule-multiple on\` all go together.\n`;
 }
 
 const REASONS: Readonly<Record<string, string>> = {

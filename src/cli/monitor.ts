@@ -6,6 +6,7 @@ import type { InputEvent } from '../machine/parts.ts';
 import { NO_SYMBOLS } from '../debugger/symbols/symbols.ts';
 import { answerView, VIEW_NAMES, viewsHelp } from '../debugger/views/asked.ts';
 import { refusedDirtyRate } from '../vmm/dirty/refused.ts';
+import { saidName } from '../vmm/config.ts';
 import { MOST } from '../vmm/limits.ts';
 import { refusedAnnouncement } from '../vmm/net/announcement.ts';
 import type { Session } from '../runs/underway/session.ts';
@@ -124,7 +125,7 @@ function resize({ view }: MonitorSubject, [id = '', size = '', ...more]: readonl
 function setLink({ view }: MonitorSubject, [client = '', way = '', ...more]: readonly string[]): MonitorAnswer {
   const { net = [] } = view.machine.state.config;
   if ((way !== 'on' && way !== 'off') || more.length > 0) return say('set_link NAME on|off: say whose, and which.');
-  if (!net.some(({ name }) => name === client)) return say(`Error: Device '${shortly(client)}' not found`);
+  if (!net.some((each) => saidName(each) === client)) return say(`Error: Device '${shortly(client)}' not found`);
   return { text: '', send: { kind: 'sim:link_set', client, up: way === 'on' } };
 }
 

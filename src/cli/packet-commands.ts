@@ -47,7 +47,10 @@ export function addPackets(program: Command, { print, flush, done }: Outcome): v
   program
     .command('export <file>')
     .description('its packets as a capture for Wireshark: --pcapng -o FILE; each says what led to it')
-    .option('--pcapng', 'an interface for each network card and backend, virtual times, a comment for each packet')
+    .option(
+      '--pcapng',
+      'an interface for each network card and backend of each machine, virtual times, a comment for each packet',
+    )
     .option('-o, --output <file>', 'the capture, whole or not at all')
     .option('--symbols <file>', "names of the guest's addresses: an ELF file with .symtab, or a System.map")
     .action(async (file, { pcapng, output, symbols }) => {

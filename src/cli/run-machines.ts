@@ -4,10 +4,18 @@ import { complain } from '../host/output.ts';
 import { GUEST_FAILED } from '../reducers/run.ts';
 import { openTerminal, statusOf, type Terminal } from '../host/terminal.ts';
 import { machinesAsked } from '../options/machine-file.ts';
+import { gdbWanted } from '../options/gdb-options.ts';
+import { typedAtMachines } from '../options/typed-line.ts';
 import { UsageProblem } from '../options/usage.ts';
+import { LiveMachines } from '../gdb/live-machines.ts';
+import type { GdbServer } from '../gdb/server.ts';
 import { type Fabric, openFabric, type Plan } from '../runs/fabric/open-fabric.ts';
 import { typedAt } from '../runs/run-inputs.ts';
+import type { HostSockets } from '../runs/underway/host-sockets.ts';
+import { openSockets } from '../runs/underway/open-sockets.ts';
+import type { OutputTo } from '../runs/underway/printed.ts';
 import { type Typist, typist } from '../runs/underway/typist.ts';
+import type { GdbWanted } from './gdb.ts';
 import { escapeAtStart, type KeyMeaning, keyMeanings } from './escape.ts';
 import { Feed } from './feed.ts';
 import { LONGEST_WAIT_MS, SILENCE_SKIPPED_NS, SLICE_MS } from './pace.ts';
@@ -20,6 +28,11 @@ interface Asked {
   readonly wallClock?: string;
   readonly checkpoints?: boolean;
   readonly quiet?: boolean;
+  readonly gdb?: string;
+  readonly s?: boolean;
+  readonly S?: boolean;
+  readonly allowWrite?: string;
+  readonly type: readonly string[];
 }
 
 /** The command line of a run of several machines. */
@@ -32,6 +45,11 @@ function command(): Command {
     .option('--no-trace', 'do not record')
     .option('--checkpoints', 'leave checkpoints of each beside that, as `retrovisor index` does afterwards')
     .option('--wall-clock <time>', "time at power-on: ISO form or seconds since 1970 (default: the host's)")
+    .option('--type <machine=after:wait:text>', 'type TEXT at a machine once it has printed WAIT', collect, [])
+    .option('--gdb <where>', 'let gdb come, as `-gdb tcp::PORT`: each machine is an inferior')
+    .option('-s', 'the same as -gdb tcp::1234')
+    .option('-S', 'not one instruction before gdb says `continue`')
+    .option('--allow-write <dir>', 'let commands of that gdb write files, in this folder only')
     .option('--quiet', 'say neither what is recorded where at the start, nor at the end what it came to')
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });
@@ -39,11 +57,21 @@ function command(): Command {
 
 const NS_PER_S = 1_000_000_000n;
 
-function planOf(argv: readonly string[]): { readonly plan: Plan; readonly quiet: boolean; readonly file: string } {
+const collect = (value: string, before: readonly string[]): string[] => [...before, value];
+
+/** What is asked of a run. */
+interface AskedRun {
+  readonly plan: Plan;
+  readonly quiet: boolean;
+  readonly file: string;
+  readonly debugger: GdbWanted;
+}
+
+function planOf(argv: readonly string[]): AskedRun {
   const options = command();
   try {
     options.parse(
-      argv.map((token) => (/^(-machine|-M)$/.test(token) ? '--machine' : token)),
+      argv.map((token) => (/^(-machine|-M)$/.test(token) ? '--machine' : token === '-gdb' ? '--gdb' : token)),
       { from: 'user' },
     );
   } catch (error) {
@@ -51,40 +79,53 @@ function planOf(argv: readonly string[]): { readonly plan: Plan; readonly quiet:
     const said = error.message.replace(/^error: /, '');
     throw new UsageProblem(`${said}: what is about one machine stands in the file of --machine.`);
   }
-  const { machine, seed, trace, wallClock, checkpoints = false, quiet = false } = options.opts<Asked>();
+  const asked = options.opts<Asked>();
+  const { machine, seed, trace, wallClock, checkpoints = false, quiet = false } = asked;
+  const wanted = { ...gdbWanted(asked), startsStopped: asked.S === true };
+  if (wanted.startsStopped && wanted.gdb === undefined) throw new UsageProblem('-S needs -gdb or -s here.');
   if (checkpoints && trace === false) throw new UsageProblem('--checkpoints needs a trace.');
   const plan = machinesAsked(machine, NODE.images.read('machines', machine), {
     ...{ seed, trace: trace === false ? undefined : trace },
     wallClock: wallClock ?? `${NODE.wallClock() / NS_PER_S}`,
   });
-  return { plan: { ...plan, checkpoints }, quiet, file: machine };
+  const machines = typedAtMachines(asked.type, plan.machines);
+  return { plan: { ...plan, machines, checkpoints, gdb: wanted.gdb }, quiet, file: machine, debugger: wanted };
 }
 
 /** `retrovisor run --machine FILE`. Resolves to the process status. */
 export async function runMachines(argv: readonly string[]): Promise<number> {
-  const { plan, quiet, file } = planOf(argv);
+  const { plan, quiet, file, debugger: wanted } = planOf(argv);
   const names = plan.machines.filter(({ options: { cpus } }) => cpus > 0).map(({ name }) => name);
   const terminal = openTerminal(true);
   const printed = new Prefixed(names, (bytes) => terminal.write(bytes));
   const scripts = new Map(plan.machines.map(({ name, options: { typed } }) => [name, typist(typed)]));
+  const sockets: (HostSockets | undefined)[] = [];
   try {
-    const fabric = openFabric(NODE, plan, (name) => ({
+    for (const { options } of plan.machines) sockets.push(await openSockets(NODE, options));
+    const output = (name: string): OutputTo => ({
       serial(line, bytes) {
         if (line !== 0) return;
         scripts.get(name)?.hear(bytes);
         printed.print(name, bytes);
       },
       character: () => undefined,
+      rouse: terminal.rouse,
       notice: (sentence) => complain(`${name}: ${sentence}`),
-    }));
+    });
+    const fabric = openFabric(NODE, plan, output, sockets);
     const forget = NODE.atExit(() => fabric.close());
+    let server: GdbServer | undefined;
     try {
       for (const warning of plan.warnings ?? []) complain(warning);
       for (const { name, warning } of fabric.warnings) complain(`${name}: ${warning}`);
       if (!quiet) complain(openingOf(plan, file, terminal));
-      return await new Console(fabric, { names, terminal, printed, scripts }).run();
+      const held = wanted.gdb === undefined ? undefined : new LiveMachines(fabric, wanted.startsStopped);
+      if (held !== undefined) server = await (await import('./gdb.ts')).serveMachines(held, names, wanted);
+      return await new Console(fabric, { names, terminal, printed, scripts, held }).run();
     } finally {
+      server?.close();
       try {
+        for (const { session } of fabric.lanes) session.live?.toItsEnd();
         fabric.close();
       } finally {
         forget();
@@ -93,6 +134,7 @@ export async function runMachines(argv: readonly string[]): Promise<number> {
       if (!quiet) complain(closingOf(plan, fabric));
     }
   } finally {
+    for (const each of sockets) each?.close();
     terminal.close();
   }
 }
@@ -126,10 +168,16 @@ interface Company {
   readonly terminal: Terminal;
   readonly printed: Prefixed;
   readonly scripts: ReadonlyMap<string, Typist>;
+  /** Where a gdb may come. */
+  readonly held: LiveMachines | undefined;
 }
 
 const NS_PER_MS = 1e6;
 const NOBODY = { isHeld: false };
+/** Between two looks at lines that do not end. */
+const PROMPT_MS = 50;
+/** How soon a run that gdb lets go on goes on. */
+const HELD_WAIT_MS = 5;
 
 /** The terminal, and the machines behind it. */
 class Console {
@@ -140,6 +188,7 @@ class Console {
   /** Whose the keys are. */
   private front = 0;
   private isQuit = false;
+  private shownAt = 0;
   /** All wait until then, which comes at this time of the host's. */
   private idle: { readonly untilNs: number; readonly wakeAt: number } | undefined;
 
@@ -155,25 +204,45 @@ class Console {
       const signal = terminal.signal();
       if (signal !== undefined) return statusOf(signal);
       this.takeKeys();
-      if (this.isQuit) return 0;
+      if (this.isQuit || this.company.held?.isKilled === true) return 0;
       const pause = this.runSlice();
-      if (pause === 'ended') return this.status();
-      if (pause === 'idle' && this.nobodyTypes()) return this.halted();
+      if (pause === 'ended' && !this.isKept()) return this.status();
+      if (pause === 'idle' && this.nobodyTypes() && !this.isAwaited) return this.halted();
       for (const { session } of this.fabric.lanes) session.flush();
-      await terminal.wait(pause === 'slice' ? 0 : this.waitMs());
+      this.showPrompts();
+      await terminal.wait(pause === 'slice' ? 0 : pause === 'held' ? HELD_WAIT_MS : this.waitMs());
     }
   }
 
-  private runSlice(): 'slice' | 'waiting' | 'idle' | 'ended' {
+  private runSlice(): 'slice' | 'held' | 'waiting' | 'idle' | 'ended' {
     const { all } = this.fabric;
+    const { held } = this.company;
     const end = NODE.milliseconds() + SLICE_MS;
     do {
+      if (held?.isHeld === true) return 'held';
+      held?.toTheirEnds();
       this.type();
       if (this.isEarly()) return 'waiting';
-      const { pause } = all.step(NOBODY);
+      const { pause } = all.step(held ?? NOBODY);
       if (pause !== 'slice') return pause;
     } while (NODE.milliseconds() < end);
     return 'slice';
+  }
+
+  /** A line that has not ended for a while may be a prompt. */
+  private showPrompts(): void {
+    const now = NODE.milliseconds();
+    if (now - this.shownAt < PROMPT_MS) return;
+    this.shownAt = now;
+    this.company.printed.showOld();
+  }
+
+  /** A run that ends before gdb's eyes is kept until gdb has left. */
+  private isKept(): boolean {
+    const { held } = this.company;
+    if (held?.isWatched !== true) return false;
+    held.areOver();
+    return true;
   }
 
   /** All wait, and a person does, too: what is next comes in real time. */
@@ -194,7 +263,13 @@ class Console {
     return Math.max(0, Math.min(left, LONGEST_WAIT_MS));
   }
 
+  /** Somebody of the host's network may be about to say something to one of them. */
+  private get isAwaited(): boolean {
+    return this.fabric.lanes.some(({ session }, at) => session.isAwaited && !this.fabric.all.hasEnded(at));
+  }
+
   private isPaced(): boolean {
+    if (this.isAwaited) return true;
     if ([...this.company.scripts.values()].some((script) => script.waitingFor() !== undefined)) return false;
     return !this.nobodyTypes() || this.fabric.lanes.every(({ session }) => session.silence() >= SILENCE_SKIPPED_NS);
   }

@@ -13,7 +13,10 @@ import type { VIRTIO_EVENTS } from '../events/virtio.ts';
 import type { VIRTIO_BLK_EVENTS } from '../events/virtio-blk.ts';
 import type { VIRTIO_NET_EVENTS } from '../events/virtio-net.ts';
 import type { EventKind, EventOf, MachineEvent } from '../events/vocabulary.ts';
+import type { Packet, PacketCalls } from './packet.ts';
 import type { VhostCalls } from './vhost.ts';
+
+export type { NetPeer, Packet } from './packet.ts';
 
 /** What the board puts on record, for whom devices have verbs. */
 type BoardFact =
@@ -101,29 +104,6 @@ export interface DiskRequest {
   readonly fua?: boolean;
 }
 
-/** An Ethernet frame without its check sequence, and its number among the machine's. */
-export interface Packet {
-  readonly number: number;
-  readonly bytes: Uint8Array;
-  /** What is left to be done to it: see `sim:packet_sent`. Absent: nothing. */
-  readonly header?: Uint8Array | undefined;
-  /** The net client at which it arrives: a device may be several. */
-  readonly at: string;
-}
-
-/** What is at the other end of a net client's wire. */
-export interface NetPeer {
-  /** As `info network` has it. */
-  readonly name: string;
-  readonly type: string;
-  /** Packets may leave checksums and segments to whoever takes them, as a header says. */
-  readonly takesHeaders: boolean;
-  /** Packets may be shorter than a wire's, of 60 bytes: QEMU's do_not_pad. */
-  readonly takesShort?: boolean;
-  /** The kernel can serve a device's rings for it: features it knows of those that virtio has, low and high word. */
-  readonly vhost?: readonly [low: number, high: number];
-}
-
 /** What a device may ask of the host. `chardev`: print these bytes where its `chardev` property says. */
 export interface Ask {
   readonly to: 'chardev';
@@ -131,7 +111,7 @@ export interface Ask {
 }
 
 /** What a device that decides may do. `now` is virtual nanoseconds since power-on. */
-export interface Effects extends VhostCalls {
+export interface Effects extends VhostCalls, PacketCalls {
   readonly now: Ns;
   /** What the machine calls the device, for facts that say whose they are. */
   readonly name: string;
@@ -209,44 +189,6 @@ export interface Effects extends VhostCalls {
   diskWrite(drive: string, offset: number, bytes: Uint8Array): void;
   /** It holds zeroes. */
   diskClear(drive: string, offset: number, length: number): void;
-  /** Who a net client sends to; undefined: nobody. */
-  readonly peer: NetPeer | undefined;
-  /**
-   * Bytes of memory for `sendPacket`, which has them on record: nothing may be decided by them before, for a rerun has
-   * zeroes.
-   */
-  packetPayload(gpa: Gpa, length: number): Uint8Array;
-  /**
-   * Hand a packet to the peer, where it arrives when it is due: at once, if nothing is said, and the peer may answer
-   * before this returns. False: it waits until the peer can take it. Who has `packetSent` is told then; of others'
-   * only so many wait.
-   */
-  sendPacket(bytes: Uint8Array, due?: Ns, header?: Uint8Array): boolean;
-  /** The same at one of the net clients of a device that is several. */
-  sendAt(client: string, bytes: Uint8Array, due: Ns): void;
-  /** Hand a packet that came from elsewhere to the peer, under the number it has: as `sendPacket`. */
-  passPacket(packet: Packet): boolean;
-  /** A part of a packet, or another way to say it, is a packet of its own from now on, and this device's. */
-  newPacket(packet: Pick<Packet, 'bytes' | 'header'>): Packet;
-  /** A packet goes into the interface behind this net client, where a bridge may take it. */
-  intoKernel(packet: Packet): void;
-  /** The frame that has waited longest in the queue of this net client's interface. */
-  readonly nextFrame: Packet | undefined;
-  /** How many wait there. */
-  readonly framesWaiting: number;
-  /** Tell the backend at the other end of the wire what its packets may leave to this device: TUN_F_*. */
-  setOffloads(flags: number, headerBytes: number): void;
-  /** How long a packet of so many bytes takes over a link of the world, in virtual nanoseconds. */
-  travel(length: number): Ns;
-  /** The device takes packets again: what waits for it is offered to it. QEMU's qemu_flush_queued_packets. */
-  takePackets(): void;
-  /**
-   * What the device sent and still waits is offered to its peer once more, and gone if that does not take it:
-   * `packetSent` is told of each. QEMU's qemu_flush_or_purge_queued_packets of the peer.
-   */
-  settlePackets(): void;
-  /** A packet that was offered is not for this device, or finds no place: it is gone. */
-  dropPacket(packet: Packet, why: string): void;
   /** Bytes of a file the device was made with, by what its setup calls it: as for `payloadOf`. */
   fileBytes(file: string, offset: number, length: number): Uint8Array;
 }
@@ -334,14 +276,14 @@ export interface Device<S> {
   /** This net client takes packets with something left to be done to them, as their headers say. */
   readonly takesHeaders?: boolean;
   /** Whether this net client takes packets as its state is now. Without: always. QEMU's can_receive. */
-  canReceive?(state: S): boolean;
+  canReceive?(state: S, queue: number): boolean;
   /**
    * A packet has come, which commits where it is taken or dropped. False, uncommitted: it waits in the client's queue
    * until `takePackets`. QEMU's receive of a net client, which gives 0 then.
    */
   receivePacket?(state: S, packet: Packet, effects: Effects): boolean;
   /** A packet has been taken for which `sendPacket` gave false. */
-  packetSent?(state: S, effects: Effects): void;
+  packetSent?(state: S, effects: Effects, queue: number): void;
   /** Six bytes of the address this NIC was made with. */
   readonly mac?: readonly number[];
   /** Everybody is told where this NIC is: its driver may be asked to say more. QEMU's announce. */
@@ -349,9 +291,11 @@ export interface Device<S> {
   /** A packet has come through the interface behind this net client: Linux' ndo_start_xmit of a tap. */
   transmit?(state: S, packet: Packet, effects: Effects): void;
   /** There is something to be read: QEMU's handler of a file descriptor. Returns how many packets there were. */
-  readable?(state: S, effects: Effects): number;
+  readable?(state: S, effects: Effects, queue: number): number;
   /** Whoever is at the other end of the wire says what packets may leave to it: TUN_F_*, and how long its header is. */
   offloadsSet?(state: S, flags: number, headerBytes: number, effects: Effects): void;
+  /** Whoever is at the other end of the wire uses one of its queues, or does not: tap_enable, tap_disable. */
+  queueSet?(state: S, queue: number, on: boolean, effects: Effects): void;
   /** Somebody pulled the cable, or plugged it. It begins plugged. QEMU's link_status_changed. */
   linkSet?(state: S, up: boolean, effects: Effects): void;
   /** System reset with consequences, which commits (not power-on: that is a fresh state). */

@@ -17,6 +17,13 @@ export const CATEGORIES = [
   'Misc',
 ] as const;
 
+/** What there is of a machine that a device's properties name. */
+export interface Around {
+  readonly drive?: DriveInfo | undefined;
+  /** Pairs of queues of the tap on its wire; absent: no tap is. */
+  readonly queues?: number | undefined;
+}
+
 /**
  * How a device model introduces itself: all that a machine, a command line and a reader of traces need to know of it.
  * A model's folder exports one as `driver`, and `catalog.ts` lists it. `S`: the device's state. `P`: what it is set up
@@ -35,10 +42,10 @@ export interface Driver<S extends object, P extends object> {
   /** The device prints to a character device of the host, and hears from it: `-device NAME,chardev=ID`. */
   readonly chardev?: 'required' | 'optional';
   /**
-   * What it is set up by, with what follows from the rest and from the drive it is for filled in. Throws a Problem for
-   * what does not go together.
+   * What it is set up by, with what follows from the rest and from what it is for filled in. Throws a Problem for what
+   * does not go together.
    */
-  settle?(setup: P, drive: DriveInfo | undefined): P;
+  settle?(setup: P, around: Around): P;
   create(setup: P): Device<S>;
   /** State at power-on. */
   atReset(setup: P): S;

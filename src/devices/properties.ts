@@ -124,6 +124,9 @@ export const netdevId: TextProperty = {
   names: 'netdev',
 };
 
+/** Pairs of queues of a tap or a card at most: more than there are processors. */
+export const MOST_PAIRS = 16;
+
 /** A NIC's own address. */
 export const macAddress: TextProperty = {
   type: 'str',

@@ -11,22 +11,22 @@ export interface VhostRing {
   readonly vector: number;
 }
 
-/** What the kernel is to serve, with features a driver has accepted. */
+/** What the kernel is to serve, with features a driver has accepted: two rings of each queue of a tap. */
 export interface VhostStart {
   readonly features: readonly [low: number, high: number];
   readonly rings: readonly VhostRing[];
 }
 
 export interface VhostCalls {
-  /** A tap of this net client has a vhost device: it is opened. */
-  openVhost(): void;
+  /** A queue of a tap may have a vhost device: it is opened. */
+  openVhost(queue: number): void;
   /**
    * The kernel serves these rings from now on, between them and the tap at the other end of the wire. False: it cannot,
    * which is on record. QEMU's vhost_net_start.
    */
   startVhost(start: VhostStart): boolean;
-  /** It does so no more. Returns how far it took each of its rings. QEMU's vhost_net_stop. */
-  stopVhost(): readonly number[];
+  /** It does so no more for so many rings. Returns how far it took each. QEMU's vhost_net_stop. */
+  stopVhost(rings: number): readonly number[];
   /** A driver's notification of a ring that the kernel serves came by another way. */
   kickVhost(queue: number): void;
 }

@@ -26,6 +26,14 @@ export const LINUX_NET_FACTS = {
   ),
   /** Somebody has read it from the tap. */
   'sim:tap_read': fact({ ...OF_TAP, packet: 'u', len: 'u' }, (e) => `${e.client} packet ${e.packet} ${e.len} bytes`),
+  /**
+   * QEMU has written a frame of a conversation to this queue of a tap, so that what comes back goes there, until a
+   * virtual nanosecond. hash: of the conversation.
+   */
+  'sim:tap_flow': fact(
+    { ...OF_TAP, hash: 'u', until: 'u' },
+    (e) => `${e.client} hash 0x${e.hash.toString(16).padStart(8, '0')} until ${e.until} ns`,
+  ),
   /** The main loop looks whether there is something to be read, or does so no more. */
   'sim:tap_poll': fact({ ...OF_TAP, on: 'bool' }, (e) => `${e.client} ${e.on ? 'on' : 'off'}`),
   /** A bridge learns where an address is. at: virtual nanosecond. */

@@ -54,8 +54,10 @@ export const VIRTIO_NET_EVENTS = {
   /** How many pairs of queues a driver uses. */
   'sim:virtio_net_queue_pairs': fact({ ...OF_DEVICE, pairs: 'u' }, (e) => `${device(e)} ${e.pairs}`),
   'sim:virtio_net_link': fact({ ...OF_DEVICE, up: 'bool' }, (e) => `${device(e)} ${e.up ? 'up' : 'down'}`),
-  /** The kernel serves its queues, or does so no more: QEMU's vhost_started. */
-  'sim:virtio_net_vhost': fact({ ...OF_DEVICE, on: 'bool' }, (e) => `${device(e)} ${onOff(e.on)}`),
+  /** The kernel serves the first so many of its queues, or does so no more: QEMU's vhost_started. */
+  'sim:virtio_net_vhost': fact({ ...OF_DEVICE, on: 'bool', queues: 'u' }, (e) => {
+    return `${device(e)} ${onOff(e.on)}${e.on ? ` queues ${e.queues}` : ''}`;
+  }),
   /** Frames wait for the device to look at them: QEMU's tx_waiting. */
   'sim:virtio_net_tx_waiting': fact({ ...OF_DEVICE, pair: 'u', on: 'bool' }, (e) => {
     return `${device(e)} pair ${e.pair} ${onOff(e.on)}`;
@@ -64,6 +66,6 @@ export const VIRTIO_NET_EVENTS = {
   'sim:virtio_net_tx_queued': fact({ ...OF_DEVICE, queue: 'u', elem: 'u' }, (e) => {
     return `${device(e)} vq ${e.queue} elem ${e.elem}`;
   }),
-  /** The first of those has been taken. */
-  'sim:virtio_net_tx_taken': fact(OF_DEVICE, device),
+  /** The first of those of a queue has been taken. */
+  'sim:virtio_net_tx_taken': fact({ ...OF_DEVICE, queue: 'u' }, (e) => `${device(e)} vq ${e.queue}`),
 } as const;

@@ -1,3 +1,4 @@
+import type { Ns } from '../base/units.ts';
 import type { Goal, LiveRun } from '../runs/underway/live-run.ts';
 import type { Timeline } from '../replay/timeline.ts';
 import { type GuestView, isAtPlace, readLinear, vcpuCount } from '../machine/guest-view.ts';
@@ -5,17 +6,19 @@ import { forksOf } from '../debugger/forks/forks.ts';
 import { type Ground, LONGEST_INSTRUCTION, looksAt } from '../debugger/forks/ground.ts';
 import { NO_SYMBOLS } from '../debugger/symbols/symbols.ts';
 import { type PathFor, WRITES_NOTHING } from './allowed-folder.ts';
-import type { StubSubject } from './stub-subject.ts';
+import type { MachineSubject } from './several.ts';
+import { silent } from './subject.ts';
 import type { Arrived, StopsWanted } from '../debugger/travel/travel.ts';
 import { createTraveller, type Traveller, type Travels } from '../debugger/travel/traveller.ts';
 
 /** A run under way as gdb's stub looks at it: all that was recorded so far, and beyond it what is still to happen. */
-export function liveSubjectOf(live: LiveRun, pathFor: PathFor = WRITES_NOTHING): StubSubject {
+export function liveSubjectOf(live: LiveRun, pathFor: PathFor = WRITES_NOTHING): Omit<MachineSubject, 'name'> {
   const { timeline } = live;
   const view: GuestView = { machine: timeline.machine };
   timeline.advance({ tick: 0, inGuest: true });
+  const past = onlyThePast(live);
   const traveller = createTraveller({
-    timeline: onlyThePast(live),
+    timeline: past,
     lastSeq: Number.POSITIVE_INFINITY,
     lastTick: Number.POSITIVE_INFINITY,
     code: (vcpu, linear) => readLinear(view, vcpu, linear, LONGEST_INSTRUCTION),
@@ -46,6 +49,11 @@ export function liveSubjectOf(live: LiveRun, pathFor: PathFor = WRITES_NOTHING):
     symbols: () => NO_SYMBOLS,
     ask: () => undefined,
     takeNotices: forks.takeNotices,
+    *follow(ns) {
+      // What was changed in a fork has no moment that the others share.
+      if (forks.current === undefined) yield* standAt(past, ns, () => isBehind(live));
+      traveller.deafen();
+    },
     joined() {
       live.isHeld = true;
       live.isWatched = true;
@@ -70,6 +78,20 @@ export function liveSubjectOf(live: LiveRun, pathFor: PathFor = WRITES_NOTHING):
 }
 
 const NOT_YET = 'The run is under way, and its trace is not written yet: `retrovisor fork` forks it when it has ended.';
+
+/** Go where a machine stood at a virtual time that has been: ticks take their time, and whatever else does is more. */
+function* standAt(past: Timeline, ns: Ns, isBehindNow: () => boolean): Generator<void, void, void> {
+  const { machine } = past;
+  const beyond = Math.ceil((machine.now() - ns) / machine.state.config.nsPerTick);
+  if (beyond > 0) yield* silent(past.seeking(Math.max(0, machine.ticks - beyond)));
+  while (machine.now() < ns && isBehindNow()) {
+    const { tick, seq } = past.now;
+    past.advance({ tick: tick + PIECE, ns });
+    // What it does next is beyond that.
+    if (machine.ticks === tick && machine.seq === seq) return;
+    yield;
+  }
+}
 
 /** Steps through what has been end where the run has come to; what follows is the session's. */
 function onlyThePast(live: LiveRun): Timeline {
@@ -109,13 +131,8 @@ function settle(live: LiveRun): void {
   const { timeline, hasEnded } = live;
   if (hasEnded || isBehind(live)) return;
   const { machine } = timeline;
-  const near = { ns: machine.now() + NEAR_NS, seq: machine.seq + NEAR_EVENTS };
-  timeline.advance({ tick: machine.ticks, inGuest: true, ...near });
+  timeline.advance({ tick: machine.ticks, inGuest: true, ...live.near() });
 }
-
-/** What a step over an exit, an interrupt or a turn of another vCPU costs. */
-const NEAR_NS = 1_000_000;
-const NEAR_EVENTS = 4096;
 
 /** Ticks of the past run again between two looks at the line. */
 const PIECE = 2_000_000;
@@ -144,10 +161,9 @@ function presentOf(live: LiveRun, traveller: Traveller, watching: { rests: boole
   /** What is near is gone to at once; over idle time leads the session. */
   function* to(goal: Goal, heard: () => Arrived | undefined): Generator<void, Arrived | undefined, void> {
     const { machine } = timeline;
-    const ns = machine.now() + NEAR_NS;
-    const seq = machine.seq + NEAR_EVENTS;
+    const near = live.near();
     for (;;) {
-      const { why } = timeline.advance({ ...goal, inGuest: true, ns, seq });
+      const { why } = timeline.advance({ ...goal, inGuest: true, ...near });
       const stop = heard();
       if (stop !== undefined || isAtPlace(machine, goal.tick, goal.turn)) return stop;
       if (why !== 'break') return yield* onward(heard, goal);

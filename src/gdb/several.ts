@@ -1,8 +1,8 @@
 /**
- * The machines of one recording as processes of one gdb: machine n is process n + 1, its vCPUs are that one's threads.
- * A person has gdb attach to each but the first, as with QEMU: it asks no description of one it is only told of. All
- * have one clock: where one has gone, the others stand at that moment. GDB manual, "Remote Protocol", `multiprocess`;
- * tried with gdb 13.
+ * The machines of one recording, or of a run under way, as processes of one gdb: machine n is process n + 1, its vCPUs
+ * are that one's threads. A person has gdb attach to each but the first, as with QEMU: it asks no description of one it
+ * is only told of. All have one clock: where one has gone, the others stand at that moment. GDB manual, "Remote
+ * Protocol", `multiprocess`; tried with gdb 13.
  */
 import type { Ns } from '../base/units.ts';
 import type { Arrived, Journey } from '../debugger/travel/travel.ts';
@@ -11,6 +11,7 @@ import { hexNumber, hexText } from './packet.ts';
 import type { Sentences } from './monitor.ts';
 import { type Answer, freshStub } from './stub.ts';
 import type { StubSubject } from './stub-subject.ts';
+import { oneByOne, type Together, type Way, WAYS } from './together.ts';
 
 /** A machine whose place follows from the clock of all. */
 export interface MachineSubject extends StubSubject {
@@ -19,16 +20,20 @@ export interface MachineSubject extends StubSubject {
   follow(ns: Ns): Generator<void, void, void>;
 }
 
-/** The machines of a recording. `front`: whose threads gdb is told of first. */
-export const severalMachines = (subjects: readonly MachineSubject[], front: number): Served => ({
+/** Several machines. `front`: whose threads gdb is told of first. `together`: how they go; as recorded ones do. */
+export const severalMachines = (
+  subjects: readonly MachineSubject[],
+  front: number,
+  together: Together = oneByOne((machine) => subjects[machine]!.moment().ns),
+): Served => ({
   begin() {
     for (const subject of subjects) subject.joined();
-    return new SeveralTalks(subjects, front);
+    return new SeveralTalks(subjects, front, together);
   },
   left(killed) {
     for (const subject of subjects) subject.left(killed);
   },
-  rests: () => false,
+  rests: () => subjects.some((subject) => subject.rests()),
   takeNotices: () => subjects.flatMap((subject) => subject.takeNotices()),
   problem: () => subjects.map((subject) => subject.problem()).find((sentence) => sentence !== undefined),
 });
@@ -43,15 +48,10 @@ interface Named {
   readonly thread: string;
 }
 
-/** Which way all go, and whose stop is met first. */
-const WAYS = {
-  on: { packet: 'vCont;c', over: 'end', isFirst: (one: Ns, other: Ns) => one < other },
-  back: { packet: 'bc', over: 'begin', isFirst: (one: Ns, other: Ns) => one > other },
-} as const;
-
 class SeveralTalks implements Conversation {
   private readonly subjects: readonly MachineSubject[];
   private readonly talks: readonly Conversation[];
+  private readonly way: Together;
   /** Those gdb has not attached to, or has left. */
   private readonly detached = new Set<number>();
   /** Of `Hg`, and where the last stop was. */
@@ -61,8 +61,9 @@ class SeveralTalks implements Conversation {
   /** gdb knows of processes; else it is shown one machine. */
   private isMany = false;
 
-  constructor(subjects: readonly MachineSubject[], front: number) {
+  constructor(subjects: readonly MachineSubject[], front: number, together: Together) {
     this.subjects = subjects;
+    this.way = together;
     this.talks = subjects.map((subject) => talkAbout(subject, freshStub(subject)));
     this.general = front;
     for (const machine of subjects.keys()) if (machine !== front) this.detached.add(machine);
@@ -195,13 +196,13 @@ class SeveralTalks implements Conversation {
   /** Ask one of them; where it goes then, the others are at that moment. */
   private ask(machine: number, body: string): Answer {
     const answer = this.talks[machine]!.answer(body);
-    if (answer.kind === 'journey') return { kind: 'journey', journey: this.gathered(answer.journey) };
-    if (answer.kind === 'sentences') return { kind: 'sentences', sentences: this.gathered(answer.sentences) };
+    if (answer.kind === 'journey') return { kind: 'journey', journey: this.gathered(machine, answer.journey) };
+    if (answer.kind === 'sentences') return { kind: 'sentences', sentences: this.gathered(machine, answer.sentences) };
     return answer;
   }
 
-  private *gathered<T extends Arrived | string>(way: Journey | Sentences): Generator<void, T, void> {
-    const came = (yield* way) as T;
+  private *gathered<T extends Arrived | string>(machine: number, way: Journey | Sentences): Generator<void, T, void> {
+    const came = yield* this.way.beside(machine, way as Generator<void, T, void>);
     yield* this.gather();
     return came;
   }
@@ -211,24 +212,18 @@ class SeveralTalks implements Conversation {
    * not attached to, which is answered at once then.
    */
   private *gather(): Generator<void, void, void> {
+    yield* this.way.reach(this.general);
     const { ns } = this.subjects[this.general]!.moment();
     for (const [machine, subject] of this.subjects.entries()) if (machine !== this.general) yield* subject.follow(ns);
   }
 
   /** All go, and the first that meets a stop ends it. */
-  private *together({ packet, over, isFirst }: (typeof WAYS)[keyof typeof WAYS]): Journey {
-    let met: { readonly machine: number; readonly stop: Arrived; readonly ns: Ns } | undefined;
-    for (const machine of this.present()) {
-      const answer = this.talks[machine]!.answer(packet);
-      if (answer.kind !== 'journey') continue;
-      const stop = yield* answer.journey;
-      const { ns } = this.subjects[machine]!.moment();
-      // One that is over stops nobody who goes on.
-      const isOver = stop.why === over;
-      const isBetter =
-        met === undefined || (isOver === (met.stop.why === over) ? isFirst(ns, met.ns) !== isOver : !isOver);
-      if (isBetter) met = { machine, stop, ns };
-    }
+  private *together(way: Way): Journey {
+    const goers = this.present().flatMap((machine) => {
+      const answer = this.talks[machine]!.answer(way.packet);
+      return answer.kind === 'journey' ? [{ machine, journey: answer.journey }] : [];
+    });
+    const met = yield* this.way.meet(goers, way);
     this.general = met?.machine ?? this.general;
     yield* this.gather();
     return met?.stop ?? (yield* this.talks[this.general]!.halt());

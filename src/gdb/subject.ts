@@ -25,7 +25,9 @@ export function subjectsOf(machines: RecordedMachines, pathFor: PathFor = WRITES
     session.neighbours = neighboursIn(machines, own, (other) => sessions[other]!);
     return session;
   });
-  return machines.names.map((name, at) => ({ ...subjectOf(machines.timeline(at), pathFor, sessions[at]), name }));
+  // Bridges are behind the others, and have no processors to stand at.
+  const names = machines.names.filter((_name, at) => machines.timeline(at).timeline.machine.state.config.smp > 0);
+  return names.map((name, at) => ({ ...subjectOf(machines.timeline(at), pathFor, sessions[at]), name }));
 }
 
 /** A recorded run as gdb's stub looks at it. `session`: what answers questions of the prompt. */
@@ -93,7 +95,7 @@ export function subjectOf(
 }
 
 /** Work whose progress nobody is told. */
-function* silent<T>(work: Work<T>): Generator<void, T, void> {
+export function* silent<T>(work: Work<T>): Generator<void, T, void> {
   for (;;) {
     const { done, value } = work.next();
     if (done === true) return value;

@@ -32,6 +32,7 @@ const PURPOSES: Readonly<Record<string, string>> = {
   'option-rom': 'read the option ROM',
   capture: 'read the capture',
   world: 'read the world',
+  machines: 'read the file of machines',
 };
 
 function purposeOf(role: ImageRole): string {

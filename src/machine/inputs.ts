@@ -7,6 +7,7 @@ import type { NamedReceiver } from '../events/schema.ts';
 import { type EventOf, receivingPart, VOCABULARY } from '../events/vocabulary.ts';
 import { LONGEST_PAYLOAD } from '../memory/payloads.ts';
 import { refusedDirtyRate } from '../vmm/dirty/refused.ts';
+import { saidName } from '../vmm/config.ts';
 import { MOST } from '../vmm/limits.ts';
 import { refusedAnnouncement } from '../vmm/net/announcement.ts';
 import { reducerOf } from '../vmm/models.ts';
@@ -100,8 +101,9 @@ function checkSize({ state }: MachineContext, { drive: id, sectors }: EventOf<'s
 
 function checkClient({ state: { config } }: MachineContext, { client }: EventOf<'sim:link_set'>): void {
   const { net = [] } = config;
-  if (net.some(({ name }) => name === client)) return;
-  const known = net.map(({ name }) => name).join(', ');
+  const names = [...new Set(net.map(saidName))];
+  if (names.includes(client)) return;
+  const known = names.join(', ');
   const there = known === '' ? 'There is none.' : `There are ${known}.`;
   throw new Problem(`There is no net client ${shortly(client)}. ${there}`);
 }

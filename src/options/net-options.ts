@@ -58,9 +58,16 @@ const typeOf = (option: string, { name, properties }: CommaValue): string => {
   return type === 'tap' && properties.has('fd') ? TAP_FD : type;
 };
 
+/** What QEMU does not take beside `fd=`. */
+const NOT_WITH_FD = ['ifname', 'script', 'downscript', 'vnet_hdr', 'helper', 'queues', 'fds', 'vhostfds'] as const;
+
 /** What is given of a backend's properties. */
 function backend(option: string, type: string, value: CommaValue): NetdevConfig['properties'] {
   const driver = asUsage(() => backendDriver(type)[1]);
+  if (type === TAP_FD && NOT_WITH_FD.some((key) => value.properties.has(key))) {
+    const all = NOT_WITH_FD.map((key) => `${key}=`);
+    throw new UsageProblem(`${option}: ${all.slice(0, -1).join(', ')}, and ${all.at(-1)} are invalid with fd=.`);
+  }
   refuseOthers(option, value, [...Object.keys(driver.properties ?? {}), 'id', 'type']);
   return propertiesOf(option, driver, value);
 }

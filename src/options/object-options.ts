@@ -1,7 +1,7 @@
 /** `-object`: I/O threads, where entropy comes from, and what is written down of packets. */
 import type { AnyDriver } from '../devices/driver.ts';
 import type { DumpOption } from '../runs/machine/run-options.ts';
-import type { NetdevConfig } from '../vmm/config.ts';
+import { type NetdevConfig, queuesOf } from '../vmm/config.ts';
 import { MOST } from '../vmm/limits.ts';
 import type { DeviceOption } from '../vmm/options.ts';
 import { optionDriver } from '../vmm/pc/option-parts.ts';
@@ -72,7 +72,10 @@ function refuseOneFile(dumps: readonly DumpOption[]): void {
 function checkDumps({ dumps }: Objects, netdevs: readonly NetdevConfig[]): void {
   const ids = netdevs.map(({ id }) => id);
   for (const { id, netdev } of dumps) {
-    if (ids.includes(netdev)) continue;
+    const found = netdevs.find((each) => each.id === netdev);
+    if (found !== undefined && queuesOf(found) > 1)
+      throw new UsageProblem(`-object filter-dump,id=${id}: netdev=${netdev}: multiqueue is not supported.`);
+    if (found !== undefined) continue;
     const known = ids.length === 0 ? 'There is none: add -netdev user,id=ID.' : `There are ${ids.join(', ')}.`;
     throw new UsageProblem(`-object filter-dump,id=${id}: netdev=${netdev} is no network backend. ${known}`);
   }

@@ -1,4 +1,5 @@
 /** `--type`: what is typed, and after which words of the guest's. */
+import type { PlannedMachine } from '../runs/fabric/open-fabric.ts';
 import type { TypedLine } from '../runs/machine/run-options.ts';
 import { UsageProblem } from './usage.ts';
 
@@ -8,6 +9,19 @@ export function typedLine(value: string): TypedLine {
   if (match !== null) return { after: unescaped(match[1] as string), text: unescaped(match[2] as string) };
   if (!value.startsWith('after:')) return { after: '', text: unescaped(value) };
   throw new UsageProblem(`--type ${value}: write after:WAIT:TEXT, like --type 'after:/ # :poweroff -f\\n'.`);
+}
+
+/** `MACHINE=` and what `--type` takes: lines for one of these machines each, behind those it has. */
+export function typedAtMachines(values: readonly string[], machines: readonly PlannedMachine[]): PlannedMachine[] {
+  const lines = values.map((value) => {
+    const [, name = '', line = ''] = /^([A-Za-z][\w-]*)=(.*)$/s.exec(value) ?? [];
+    if (machines.some((machine) => machine.name === name && machine.options.cpus > 0)) return { name, line };
+    throw new UsageProblem(`--type ${value}: write MACHINE=TEXT or MACHINE=after:WAIT:TEXT, with one of the machines.`);
+  });
+  return machines.map((machine) => {
+    const own = lines.filter(({ name }) => name === machine.name).map(({ line }) => typedLine(line));
+    return { ...machine, options: { ...machine.options, typed: [...machine.options.typed, ...own] } };
+  });
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', e: '\x1b' };

@@ -1,6 +1,6 @@
 import type { Ns } from '../base/units.ts';
 import type { DiskOperation, DriveInfo } from '../devices/device.ts';
-import type { PropertyValue } from '../devices/properties.ts';
+import { MOST_PAIRS, type PropertyValue } from '../devices/properties.ts';
 import type { Wires } from '../devices/wire.ts';
 import type { Costs } from '../events/costs.ts';
 import type { DeviceModel } from './models.ts';
@@ -77,8 +77,22 @@ export const PORT = 'port';
 /** Types of backends that are taps: of `-netdev bridge` a helper has made it a port. */
 const TAPS: readonly string[] = ['tap', 'bridge'];
 
+/**
+ * A client of another queue than the first, whose name QEMU has for all of them: no id has a colon. Of a card without
+ * an id the next number is its name.
+ */
+export const queueName = (name: string, queue: number): string => (queue === 0 ? name : `${name}:${queue}`);
+
+/** What QEMU calls it. */
+export const saidName = ({ name, of }: Pick<NetClientConfig, 'name' | 'of'>): string =>
+  of !== undefined && name.startsWith(`${of}:`) ? of : name;
+
 /** Whether a net client, or what it is made from, is a tap. */
 export const isTap = ({ type }: { readonly type: string }): boolean => TAPS.includes(type);
+
+/** Pairs of queues of a backend: as many net clients it is, and the card at the other end of its wire. */
+export const queuesOf = (netdev: NetdevConfig): number =>
+  isTap(netdev) ? Math.min(Math.max(1, Number(netdev.properties['queues'] ?? 1)), MOST_PAIRS) : 1;
 
 /** A bridge of the modelled Linux. */
 export interface BridgeConfig {
@@ -112,6 +126,9 @@ export interface NetClientConfig {
   readonly ifname?: string;
   /** Of a tap with `vhost=on`: which of the kernel's workers serves it. */
   readonly vhost?: number;
+  /** Of a backend with several queues, and of its card: which, and the client of the first. Absent: it is that. */
+  readonly queue?: number;
+  readonly of?: string;
   /** Of a port: whose. */
   readonly bridge?: string;
   /** The other end of its wire. That of a bridge's port to a tap is the tap, whose own is its card. */

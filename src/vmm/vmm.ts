@@ -22,8 +22,7 @@ import { redraw } from './pc/remap.ts';
 import { awaitsAlarm, changePowerIfAsked } from './board/sleep.ts';
 import { handleEventfd } from './main-loop/eventfd-handler.ts';
 import { announce, announceDue } from './net/announce.ts';
-import { clientOfPart } from './net/clients.ts';
-import { readTap, wakeReader } from './net/kernel.ts';
+import { readTap, wakeReaders } from './net/kernel.ts';
 import { arriveDue, linkSet } from './net/wire.ts';
 import { pulseNmi } from './accel/nmi.ts';
 import { serviceExit } from './accel/service.ts';
@@ -174,6 +173,6 @@ function fire(machine: Machine, part: Part, timer: string, id: string): void {
 function receive(machine: Machine, name: string, input: MachineEvent): void {
   const part = machine.parts.find((candidate) => candidate.name === name);
   part?.device.receive?.(machine.stateOf(part), new DeviceCall(machine, part), input);
-  if (input.kind === 'sim:packet_received' && part !== undefined) wakeReader(machine, clientOfPart(machine, part));
+  if (input.kind === 'sim:packet_received' && part !== undefined) wakeReaders(machine, part);
   changePowerIfAsked(machine);
 }

@@ -8,6 +8,7 @@ import { readAll } from '../../src/replay/trace/reader.ts';
 import { printed, scratchFolder } from '../guests/command-line.ts';
 import { captured } from '../packets/pcap.ts';
 import { runOver } from '../replay/packets/captured-run.ts';
+import { recordedPair } from '../runs/fabric/recorded-pair.ts';
 import { PLAIN_LANGUAGE, tool, without } from '../stepping-aside.ts';
 
 const folder = scratchFolder();
@@ -21,8 +22,10 @@ const told = (command: string, ...args: string[]): string =>
   execFileSync('sh', ['-c', `"$0" "$@" 2>&1`, command, ...args], { encoding: 'utf8', env: PLAIN_LANGUAGE });
 
 /** Fields of the capture, by packet. */
-const fields = (...names: string[]): string[][] =>
-  execFileSync('tshark', ['-r', CAPTURE, '-T', 'fields', ...names.flatMap((name) => ['-e', name])], {
+const fields = (...names: string[]): string[][] => fieldsOf(CAPTURE, ...names);
+
+const fieldsOf = (capture: string, ...names: string[]): string[][] =>
+  execFileSync('tshark', ['-r', capture, '-T', 'fields', ...names.flatMap((name) => ['-e', name])], {
     ...{ encoding: 'utf8' as const, env: PLAIN_LANGUAGE, stdio: ['ignore', 'pipe', 'ignore'] as const },
   })
     .trimEnd()
@@ -106,4 +109,41 @@ describe('export --pcapng', () => {
     await printed((print) => exportCapture(path, { output }, print));
     expect(told('capinfos', '-c', output)).toMatch(/Number of packets/);
   });
+
+  test(
+    'of several machines has those of each, by their one clock',
+    without(tool('tshark'), tool('capinfos')),
+    async () => {
+      const { path } = recordedPair(folder);
+      const output = join(folder, 'pair.pcapng');
+      const written = () => printed((print) => exportCapture(path, { output }, print));
+      expect(await written()).toBe(`${output}: 4 packets\n`);
+      const about = told('capinfos', output);
+      expect(about).toMatch(/Number of interfaces in file: 4/);
+      expect(about).toMatch(/Name = alice:n0\s+Description = frames, sends to guest\s/);
+      expect(about).toMatch(/Strict time order: +True/);
+      const names = ['interface_name', 'packet_flags_direction', 'packet_id', 'time_epoch', 'comment'];
+      const rows = fieldsOf(output, ...names.map((name) => `frame.${name}`));
+      // As the guest sees it: 1 comes in, 2 goes out.
+      expect(rows.map(([name, way]) => `${name} ${Number(way)}`)).toEqual([
+        'alice:guest 2',
+        'bob:n0 1',
+        'bob:guest 2',
+        'alice:n0 1',
+      ]);
+      expect(new Set(rows.map(([, , number]) => number)).size).toBe(4);
+      const times = rows.map(([, , , time]) => Number(BigInt(time!.replace('.', '')) % 10n ** 15n));
+      // A cable takes 50 us, and what is not a whole instruction.
+      for (const at of [0, 2]) expect(times[at + 1]! - times[at]!).toBeOneOf([50_000, 50_008]);
+      expect(rows[1]![4]).toMatch(
+        /^bob packet 0 #\d+ tick \d+; sim:frame_received #\d+ > sim:packet_sent #\d+; taken by guest/,
+      );
+      const recording = readFileSync(path);
+      for (const own of [path, `${path}:alice`])
+        await expect(printed((print) => exportCapture(own, { output: path }, print))).rejects.toThrow(
+          'needs it as it is',
+        );
+      expect(readFileSync(path).equals(recording)).toBe(true);
+    },
+  );
 });

@@ -4,8 +4,10 @@ import { describe, expect, test, vi } from 'vitest';
 import { printFields, printPackets } from '../../src/cli/packets-command.ts';
 import { locked } from '../../src/host/lock.ts';
 import { openTraceFile } from '../../src/host/trace-file.ts';
+import { PIECE_HEADER } from '../../src/replay/trace/joint.ts';
 import { printed, scratchFolder } from '../guests/command-line.ts';
 import { captured } from '../packets/pcap.ts';
+import { recordedPair } from '../runs/fabric/recorded-pair.ts';
 import { OTHERS } from '../packets/dissect/others.ts';
 import { runOver } from '../replay/packets/captured-run.ts';
 
@@ -104,6 +106,23 @@ describe('packets', () => {
       release();
     }, 600);
     expect(numbers(await packets({ follow: true }, path))).toEqual(FRAMES.map((_, packet) => packet));
+  });
+
+  test('--follow of several machines waits for what another did before', async () => {
+    const { path } = recordedPair(folder);
+    const whole = readFileSync(path);
+    const growing = join(folder, 'growing-pair.trace');
+    // Of the first all is there, of the second its trace without events.
+    const begun = whole.lastIndexOf('RVJC') + PIECE_HEADER + openTraceFile(`${path}:bob`).chunks[0]!.offset + 10;
+    writeFileSync(growing, whole.subarray(0, begun));
+    const release = locked(growing);
+    setTimeout(() => {
+      writeFileSync(growing, whole);
+      release();
+    }, 300);
+    const text = await packets({ follow: true }, growing);
+    expect([...text.matchAll(/^(\w+) +\|/gm)].map(([, name]) => name)).toEqual(['alice', 'bob', 'bob', 'alice']);
+    expect(text).toBe(await packets({}, path));
   });
 
   test('--follow ends with a recorder that is gone', async () => {

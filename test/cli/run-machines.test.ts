@@ -40,6 +40,32 @@ describe('a run of several machines', LONG, () => {
     });
   });
 
+  test('is typed at by scripts of each, which replay', () => {
+    // Echoes what it is sent, and ends with a q: 32-bit code, by COM1 and isa-debug-exit.
+    const poll = [0x66, 0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xfb];
+    const echo = [0x66, 0xba, 0xf8, 0x03, 0xec, 0xee, 0x3c, 0x71, 0x75, 0xed];
+    const end = [0xb0, 0x0a, 0xee, 0x66, 0xba, 0xf4, 0x00, 0xee, 0xf4];
+    const kernel = writeFlatKernel(file('echoes'), [...poll, ...echo, ...end]);
+    const common = { kernel, nodefaults: true, serial: 'stdio', device: 'isa-debug-exit,iobase=0xf4,iosize=4' };
+    writeFileSync(file('typed.json'), JSON.stringify({ common, machines: { one: { type: ['ab'] }, two: {} } }));
+    const run = (trace: string, ...types: string[]) =>
+      retrovisor([
+        ...['run', '--machine', file('typed.json'), '--trace', file(trace), '--wall-clock', '17'],
+        ...types.flatMap((type) => ['--type', type]),
+      ]);
+    const typed = ['one=after:b:cq', 'two=x', 'two=after:x:yq'];
+    const ran = run('typed.trace', ...typed);
+    expect(ran).toMatchObject({ status: 21, out: expect.stringMatching(/^one \| abcq\r?$/m) });
+    expect(ran.out).toMatch(/^two \| xyq\r?$/m);
+    expect(retrovisor(['verify', file('typed.trace')]).status).toBe(0);
+    run('again.trace', ...typed);
+    for (const name of ['one', 'two']) {
+      const diff = retrovisor(['diff', `${file('typed.trace')}:${name}`, `${file('again.trace')}:${name}`]);
+      expect(diff.out).toContain('the runs do not differ');
+    }
+    expect(run('none.trace', 'three=x')).toMatchObject({ status: 2, err: expect.stringContaining('MACHINE=TEXT') });
+  });
+
   test('is over with those that are waited for', () => {
     const kernel = writeFlatKernel(file('halts'), [0xfa, 0xf4]);
     const machines = { one: {}, idle: { kernel, nodefaults: true } };
@@ -104,7 +130,7 @@ describe('a run of several machines', LONG, () => {
     });
     expect(retrovisor(['run', '--machine', file('nowhere.json')])).toMatchObject({
       status: 1,
-      err: expect.stringContaining('nowhere.json'),
+      err: expect.stringMatching(/the file of machines .*nowhere\.json: there is no such file/),
     });
     writeFileSync(file('kernel.json'), '{ "machines": {\n "a": { "kernel": "/nowhere/vmlinuz" } } }');
     expect(retrovisor(['run', '--machine', file('kernel.json'), '--trace', file('none.trace')])).toMatchObject({

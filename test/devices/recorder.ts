@@ -136,8 +136,9 @@ export class Bench<S> {
       },
       newPacket: (packet) => ({ ...packet, number: this.sent.length, at: this.device.model }),
       intoKernel: (packet) => void this.written.push(packet),
-      nextFrame: undefined,
-      framesWaiting: 0,
+      nextFrame: () => undefined,
+      framesWaiting: () => 0,
+      attachQueues: () => undefined,
       setOffloads: (flags, headerBytes) => void this.offloads.push([flags, headerBytes]),
       openVhost: () => undefined,
       startVhost: () => false,
@@ -245,7 +246,7 @@ export class Bench<S> {
   /** A packet that had to wait has been taken, or is gone. */
   packetSent(): void {
     this.waiting = Math.max(0, this.waiting - 1);
-    this.device.packetSent?.(this.state, this.effects);
+    this.device.packetSent?.(this.state, this.effects, 0);
     this.checkFold();
   }
 

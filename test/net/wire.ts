@@ -51,7 +51,7 @@ export class Wire {
 
   constructor(given: Partial<UserNetSetup> = {}, peer = E1000) {
     const setup = setupOf(given);
-    const settled = driver.settle?.(setup, undefined) ?? setup;
+    const settled = driver.settle?.(setup, {}) ?? setup;
     this.device = driver.create(settled);
     this.reducer = driver.reducer;
     this.state = driver.atReset(settled);

@@ -5,7 +5,7 @@ import type { Ns } from '../../base/units.ts';
 import type { GuestView } from '../../machine/guest-view.ts';
 import { dissect } from '../../packets/dissect/dissect.ts';
 import { summary } from '../../packets/dissect/summary.ts';
-import { HUBPORT, isTap, type NetClientConfig, PORT, TAP_FD } from '../../vmm/config.ts';
+import { HUBPORT, isTap, type NetClientConfig, PORT, saidName, TAP_FD } from '../../vmm/config.ts';
 import { driverOf, functionOf } from '../../vmm/models.ts';
 import { backendDriver } from '../../vmm/pc/net-parts.ts';
 import { setupOf } from '../../vmm/pc/setup.ts';
@@ -67,12 +67,14 @@ function packetSeen({ packet, sender, bytes }: PacketWaiting): PacketSeen {
 }
 
 /** What a client is made as, and the address its card has now. */
-function infoOf(view: GuestView, { type, part: name, ifname }: NetClientConfig): string {
+function infoOf(view: GuestView, { type, part: name, ifname, queue = 0 }: NetClientConfig): string {
   const { config, vmm } = view.machine.state;
   const part = config.parts.find((each) => each.name === name);
   const state = name === undefined ? undefined : (vmm.devices as unknown as Readonly<Record<string, object>>)[name];
   if (part === undefined || state === undefined || type === PORT) return '';
   if (type === 'nic') {
+    // QEMU says of the first queue alone what is the card's.
+    if (queue > 0) return '';
     const { mac = '' } = functionOf(part)?.describe(state as never) ?? {};
     return `model=${driverOf(part.model).name},macaddr=${mac}`;
   }
@@ -81,7 +83,8 @@ function infoOf(view: GuestView, { type, part: name, ifname }: NetClientConfig):
   const [, driver] = backendDriver(type);
   const setup = setupOf(type, driver, netdev.properties);
   const described = driver.create(setup).describe(state as never);
-  return INFO[type]?.({ ...described, ifname }, netdev.properties) ?? described['info'] ?? '';
+  const properties = queue > 0 ? { ...netdev.properties, script: 'no', downscript: 'no' } : netdev.properties;
+  return INFO[type]?.({ ...described, ifname }, properties) ?? described['info'] ?? '';
 }
 
 type Words = Readonly<Record<string, unknown>>;
@@ -98,7 +101,8 @@ const INFO: Readonly<Record<string, (described: Words, properties: Words) => str
 /** To QEMU the net client of `-netdev bridge` is a tap, and so is one that was open already. */
 const clientText = (client: ClientSeen): string => {
   const type = isTap(client) || client.type === TAP_FD ? 'tap' : client.type;
-  return onOneLine(`${client.name}: index=0,type=${type},${client.info}`);
+  const index = client.peer === undefined ? 0 : (client.queue ?? 0);
+  return onOneLine(`${saidName(client)}: index=${index},type=${type},${client.info}`);
 };
 
 /** `info network`, as QEMU 7.2 prints it: hubs, then cards with who is at the other end; nothing where nobody is. */

@@ -73,7 +73,7 @@ export function shapedPciDriver<Own extends object, P extends object>(
   return {
     ...rest,
     ...(own === undefined ? {} : { properties }),
-    ...(settle === undefined ? {} : { settle: (setup, drive) => ({ ...setup, ...settle(setup, drive) }) }),
+    ...(settle === undefined ? {} : { settle: (setup, around) => ({ ...setup, ...settle(setup, around) }) }),
     bus: 'PCI',
     create(setup) {
       const shown = shape(setup);

@@ -1,5 +1,5 @@
 import { Problem } from '../../base/problem.ts';
-import type { DriveInfo } from '../device.ts';
+import type { Around } from '../driver.ts';
 import {
   bool,
   driveId,
@@ -116,7 +116,7 @@ const FLAWS = [
 const GEOMETRY = { heads: 16, secs: 63, leastCylinders: 2, mostCylinders: 16_383 } as const;
 
 /** Its geometry follows from the size its drive was made with. Throws a Problem for what QEMU refuses. */
-export function settledBlk(setup: BlkSetup, drive: DriveInfo | undefined): BlkSetup {
+export function settledBlk(setup: BlkSetup, { drive }: Around): BlkSetup {
   const refuse = (sentence: string): never => {
     throw new Problem(`-device virtio-blk-pci: ${sentence}.`);
   };

@@ -5,18 +5,18 @@ import { configBytes, macOf } from './config.ts';
 import { serveCommands } from './control.ts';
 import { writtenMac } from './mac.ts';
 import { FEATURE } from './registers.ts';
-import type { NetFunctionState } from './state.ts';
-import { framesNotified, type Net, workGoesOn } from './transmit.ts';
+import { type NetFunctionState, pairOf } from './state.ts';
+import { framesNotified, type Net, wireOf, workGoesOn } from './transmit.ts';
 
 /** A driver has notified it of a queue. Returns how many elements there were. */
 export function serveNotification(net: Net, queue: number): number {
   if (queue === net.state.queues.length - 1) return serveCommands(net, queue);
-  if (net.state.isOffloaded === true) {
+  if (queue < (net.state.offloaded ?? 0)) {
     net.effects.kickVhost(queue);
     return 0;
   }
   if (queue % 2 === 1) return framesNotified(net, queue);
-  net.effects.takePackets();
+  net.effects.takePackets(wireOf(net, pairOf(queue)));
   return 0;
 }
 
@@ -63,6 +63,6 @@ export const describeNet = (setup: Net['setup'], net: NetFunctionState): Readonl
   mac: writtenMac(latin1(macOf(setup, net))),
   link: net.isLinkUp ? 'up' : 'down',
   receives: net.modes.join(', ') || 'its own',
-  vhost: net.isOffloaded === true ? 'on' : 'off',
+  vhost: net.offloaded === undefined ? 'off' : 'on',
   'in flight': `${net.queues.reduce((sum, { elements }) => sum + elements.length, 0)}`,
 });

@@ -210,6 +210,7 @@ function setPairs(net: Net, asked: Command): boolean {
   }
   effects.raise({ kind: 'sim:virtio_net_queue_pairs', dev: effects.name, pairs });
   workGoesOn(net, isAtWork(state));
+  effects.attachQueues(pairs);
   return true;
 }
 

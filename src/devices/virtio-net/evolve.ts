@@ -48,8 +48,9 @@ const SENDING_FACTS: FactReducers<NetFunctionState> = {
   'sim:virtio_net_tx_queued'(net, { queue, elem }) {
     net.sending.push({ queue, elem });
   },
-  'sim:virtio_net_tx_taken'(net) {
-    net.sending.shift();
+  'sim:virtio_net_tx_taken'(net, { queue }) {
+    const at = net.sending.findIndex((each) => each.queue === queue);
+    if (at >= 0) net.sending.splice(at, 1);
   },
 };
 
@@ -66,9 +67,9 @@ export const NET_REDUCER: DeviceReducer<NetFunctionState> = {
     'sim:virtio_net_link'(net, { up }) {
       net.isLinkUp = up;
     },
-    'sim:virtio_net_vhost'(net, { on }) {
-      if (on) net.isOffloaded = true;
-      else delete net.isOffloaded;
+    'sim:virtio_net_vhost'(net, { on, queues }) {
+      if (on) net.offloaded = queues;
+      else delete net.offloaded;
     },
     virtio_net_announce_notify(net) {
       net.isAnnouncing = true;

@@ -6,9 +6,9 @@ import { offloadsTaken } from './offloads.ts';
 import { isReceiving, receiveFrame } from './receive.ts';
 import { CONTROL_DESCRIPTORS, FEATURE } from './registers.ts';
 import { NET_PROPERTIES, type NetSetup, settledNet } from './setup.ts';
-import { isMultiQueue, netAtReset, type NetFunctionState, type NetState } from './state.ts';
+import { isMultiQueue, netAtReset, type NetFunctionState, type NetState, pairOf } from './state.ts';
 import { offloadedQueues } from './vhost.ts';
-import { frameTaken, giveBackAll, type Net, sendWaiting, timerOf, workGoesOn } from './transmit.ts';
+import { frameTaken, giveBackAll, type Net, sendWaiting, timerOf, wireOf, workGoesOn } from './transmit.ts';
 
 const NOTHING: Words = [0, 0];
 
@@ -42,25 +42,28 @@ export const driver = virtioPciDriver<NetState, NetSetup>({
       config: ({ state }) => configOf(setup, state),
       configRead: (part) => readConfig(of(part)),
       configWritten: (part, write) => writeConfig(of(part), write),
-      featuresSet: (part) => offloadsTaken(of(part)),
+      featuresSet(part) {
+        part.effects.attachQueues(part.state.pairs);
+        offloadsTaken(of(part));
+      },
       withholds: ({ effects }) => (effects.peer?.vhost === undefined ? NOTHING : [0, 2 ** (FEATURE.ringReset - 32)]),
       offloaded: offloadedQueues,
       statusSet: (part, status) => workGoesOn(of(part), isAtWork({ status })),
       queueReset: ({ effects, state }, queue) => {
-        if (queue < state.queues.length - 1) effects.settlePackets();
+        if (queue < state.queues.length - 1) effects.settlePackets(wireOf({ effects }, pairOf(queue)));
       },
       serve: (part, queue) => serveNotification(of(part), queue),
       drain(part) {
         giveBackAll(of(part));
-        part.effects.settlePackets();
+        for (let wire = 0; wire < (part.effects.peer?.queues ?? 1); wire += 1) part.effects.settlePackets(wire);
       },
       expire: (state, timer, effects) => void sendWaiting(net(state, effects), timers.indexOf(timer)),
       takesShort: true,
       mac: [...macOf(setup, { mac: '' })],
       announce: (state, effects) => announce(net(state, effects)),
-      canReceive: (state) => isReceiving(state),
+      canReceive: (state, queue) => isReceiving(state, queue),
       receivePacket: (state, packet, effects) => receiveFrame(net(state, effects), packet),
-      packetSent: (state, effects) => frameTaken(net(state, effects)),
+      packetSent: (state, effects, queue) => frameTaken(net(state, effects), queue),
       linkSet: (state, up, effects) => setLink(net(state, effects), up),
       describe: (state) => describeNet(setup, state),
     };

@@ -42,11 +42,12 @@ export function receiveFrame(net: Net, packet: Packet): boolean {
     effects.dropPacket(packet, why);
     return true;
   };
-  if (!isReceiving(state)) return drop('the driver is not at work');
+  const at = packet.queue ?? 0;
+  if (!isReceiving(state, at)) return drop('the driver is not at work');
   const header = headerBytes(state);
   if (bytes.length === 0) return drop('empty');
   const isWanted = isFor(state, macOf(setup, state), bytes);
-  const pair = pairFor(state, bytes);
+  const pair = state.rss === undefined && effects.peer?.queues !== undefined ? at : pairFor(state, bytes);
   if (!isReceiving(state, pair)) return drop('the queue is not there');
   const rx = rxQueue(pair);
   const room = roomFor(net, rx, bytes.length + header, isWanted);

@@ -1,9 +1,11 @@
 import { Problem } from '../../base/problem.ts';
+import type { Around } from '../driver.ts';
 import {
   bool,
   int32,
   isPowerOf2,
   macAddress,
+  MOST_PAIRS,
   netdevId,
   type PropertiesOf,
   type SwitchProperty,
@@ -56,7 +58,7 @@ export interface NetSetup extends VirtioSetup, Offers {
   readonly host_mtu: number;
   readonly speed: number;
   readonly duplex: string;
-  /** As many as the backend would have in QEMU, where it may have several. */
+  /** As many as its tap has queues; of another backend, which would have one in QEMU, as is asked for. */
   readonly 'x-queue-pairs': number;
 }
 
@@ -75,9 +77,6 @@ const QUEUE_SIZE = { least: 256, most: 1024 } as const;
 /** TX_TIMER_INTERVAL in nanoseconds, TX_BURST. */
 const TX = { timer: 150_000, burst: 256 } as const;
 
-/** More than there are processors. */
-const MOST_SETUP_PAIRS = 16;
-
 /** SPEED_UNKNOWN. */
 const UNKNOWN = -1;
 
@@ -94,7 +93,7 @@ export const NET_PROPERTIES: PropertiesOf<NetSetup> = {
   host_mtu: uint16(0, 'The MTU a driver is to use, if it is not 0'),
   speed: int32(UNKNOWN, 'Mb/s it says it has', [UNKNOWN, 0x7fff_ffff]),
   duplex: text('', 'half or full, as it says'),
-  'x-queue-pairs': uint16(1, 'Pairs of queues, for a driver of mq=on', [1, MOST_SETUP_PAIRS]),
+  'x-queue-pairs': uint16(1, 'Pairs of queues for a driver of mq=on, where the backend is no tap', [1, MOST_PAIRS]),
 };
 
 type Flaw = readonly [isWrong: (setup: NetSetup) => boolean, sentence: (setup: NetSetup) => string];
@@ -116,11 +115,18 @@ const FLAWS: readonly Flaw[] = [
   [({ tx }) => !['', 'timer', 'bh'].includes(tx), ({ tx }) => `tx=${tx} is neither timer nor bh`],
 ];
 
-/** Throws a Problem for what QEMU refuses. */
-export function settledNet(setup: NetSetup): NetSetup {
+/** Throws a Problem for what QEMU refuses. Of a tap there are as many pairs as that has. */
+export function settledNet(setup: NetSetup, { queues }: Around): NetSetup {
   for (const [isWrong, sentence] of FLAWS) {
     if (isWrong(setup)) throw new Problem(`-device virtio-net-pci: ${sentence(setup)}.`);
   }
+  const pairs = setup['x-queue-pairs'];
+  if (queues !== undefined && pairs !== 1 && pairs !== queues) {
+    throw new Problem(
+      `-device virtio-net-pci: x-queue-pairs=${pairs} is not what its tap says: that has queues=${queues}.`,
+    );
+  }
   // Longer transmit queues are for backends of other processes.
-  return { ...setup, tx_queue_size: Math.min(setup.tx_queue_size, QUEUE_SIZE.least) };
+  const tx_queue_size = Math.min(setup.tx_queue_size, QUEUE_SIZE.least);
+  return { ...setup, tx_queue_size, 'x-queue-pairs': queues ?? pairs };
 }

@@ -39,8 +39,8 @@ export interface NetState {
   /** The address in the configuration as it was read or written last: what a write does not touch becomes that. */
   readonly shown: string;
   readonly isLinkUp: boolean;
-  /** The kernel serves its queues. Absent: the device does. */
-  readonly isOffloaded?: true;
+  /** The kernel serves so many of its queues. Absent: the device does. */
+  readonly offloaded?: number;
   /** Its driver is to tell everybody where it is, and has not said yet that it will. */
   readonly isAnnouncing: boolean;
   /** Pairs of queues in use. */

@@ -26,6 +26,10 @@ export type Net = VirtioPart<NetFunctionState> & { readonly setup: NetSetup };
 /** The timer by which frames of a pair wait for each other, or for the main loop. */
 export const timerOf = (pair: number): string => `tx${pair}`;
 
+/** Where a pair's frames go to and come from: a peer with several queues has one for each. */
+export const wireOf = ({ effects: { peer } }: Pick<Net, 'effects'>, pair: number): number =>
+  peer?.queues === undefined ? 0 : pair;
+
 const hasTimer = ({ tx }: NetSetup): boolean => tx === 'timer';
 
 /** A driver has put frames into a queue. Returns how many were dealt with. */
@@ -140,7 +144,8 @@ function send(net: Net, queue: number, element: Element): 'sent' | 'busy' | 'wro
   const frame = part(element.out, header, Number.MAX_SAFE_INTEGER);
   if (effects.peer === undefined || lengthOf(frame) > MOST_FRAME) return 'sent';
   const bytes = bytesOf(effects, frame);
-  if (effects.sendPacket(bytes, undefined, takesHeaders ? said(effects, element.out) : undefined)) return 'sent';
+  const left = takesHeaders ? said(effects, element.out) : undefined;
+  if (effects.sendPacket(bytes, undefined, left, wireOf(net, pairOf(queue)))) return 'sent';
   effects.raise({ kind: 'sim:virtio_net_tx_queued', dev: effects.name, queue, elem: element.id });
   return 'busy';
 }
@@ -169,14 +174,15 @@ function bytesOf(effects: Effects, frame: readonly Segment[]): Uint8Array {
   return bytes;
 }
 
-/** The peer has taken the first of what waited in its queue. virtio_net_tx_complete. */
-export function frameTaken(net: Net): void {
+/** The peer has taken the first of what waited on one of its wires. virtio_net_tx_complete. */
+export function frameTaken(net: Net, wire: number): void {
   const { state, effects } = net;
-  const [first] = state.sending;
-  effects.raise({ kind: 'sim:virtio_net_tx_taken', dev: effects.name });
-  // A reset has given it back.
-  if (first?.elem === undefined) return;
+  const first = state.sending.find(({ queue }) => wireOf(net, pairOf(queue)) === wire);
+  if (first === undefined) return;
   const { queue, elem } = first;
+  effects.raise({ kind: 'sim:virtio_net_tx_taken', dev: effects.name, queue });
+  // A reset has given it back.
+  if (elem === undefined) return;
   const element = elementOf(state, queue, elem);
   if (element !== undefined) giveBack(net, queue, element);
   setNotification(net, queue, true);
@@ -219,8 +225,8 @@ export function workGoesOn(net: Net, isDriverOk: boolean): void {
   vhostFollows(net, isDriverOk);
   const isWorking = (pair: number): boolean =>
     isDriverOk && pair < state.pairs && (pair === 0 || isMultiQueue(state.features));
-  const isOwn = state.isLinkUp && state.isOffloaded !== true;
+  const isOwn = state.isLinkUp && state.offloaded === undefined;
   const isStarted = (pair: number): boolean => isWorking(pair) && isOwn;
-  if (isStarted(0)) effects.takePackets();
+  for (let wire = 0; wire < (effects.peer?.queues ?? 1); wire += 1) if (isStarted(wire)) effects.takePackets(wire);
   waitingBy(net, isStarted, isWorking);
 }

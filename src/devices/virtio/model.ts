@@ -7,7 +7,6 @@ import type { VirtioFunctionState, Words } from './state.ts';
 
 type FunctionHooks =
   | 'timers'
-  | 'powerOn'
   | 'expire'
   | 'receive'
   | 'completed'
@@ -47,7 +46,7 @@ export interface VirtioBody<S extends VirtioFunctionState> extends Partial<Pick<
   configWritten?(part: VirtioPart<S>, write: ConfigWrite): void;
   /** A driver notified it of a queue. Returns how many elements there were. */
   serve(part: VirtioPart<S>, queue: number): number;
-  /** A driver has said which features it takes. */
+  /** A driver has said which features it takes; none, after a reset and at power-on. */
   featuresSet?(part: VirtioPart<S>): void;
   /** A driver is about to set this status. */
   statusSet?(part: VirtioPart<S>, status: number): void;

@@ -79,6 +79,8 @@ function functionBody<S extends VirtioFunctionState>(layout: VirtioLayout, body:
   } = body;
   return {
     ...more,
+    // QEMU resets what it has made before it runs.
+    powerOn: (state, effects) => body.featuresSet?.(partOf(state, effects)),
     read(state, region, offset, size, effects) {
       const access = { structure: structures[region]!, offset, size, commit: () => effects.commit() };
       return readStructure(body, partOf(state, effects), access);
@@ -91,6 +93,7 @@ function functionBody<S extends VirtioFunctionState>(layout: VirtioLayout, body:
       body.statusSet?.(partOf(state, effects), 0);
       body.drain?.(partOf(state, effects));
       effects.commit();
+      body.featuresSet?.(partOf(state, effects));
     },
     eventfds: (state) => notifications(layout, state, body.offloaded?.(state)),
     notified(state, id, effects) {

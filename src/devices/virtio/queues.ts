@@ -306,6 +306,8 @@ export const GUEST_NOTIFIER = 0x1_0000;
 
 /** The kernel has given elements back, and its signal has come to user space. virtio_irq. */
 export function interruptDriver(part: VirtioPart<VirtioFunctionState>, queue: number): void {
+  // An old driver may have changed its mind about how many there are.
+  if (part.state.queues[queue] === undefined) return;
   part.effects.raise({ kind: 'virtio_notify', dev: part.effects.name, queue });
   interrupt(part, queueOf(part.state, queue).vector);
 }

@@ -269,6 +269,7 @@ function reset<S extends VirtioFunctionState>(body: VirtioBody<S>, part: VirtioP
   body.drain?.(part);
   effects.raise({ kind: 'virtio_set_status', dev: effects.name, val: 0 });
   effects.raise({ kind: 'sim:virtio_reset', dev: effects.name });
+  body.featuresSet?.(part);
   effects.pin('intx', false);
 }
 

@@ -5,7 +5,13 @@ import { changes, type Rows, tells, vmm } from '../row.ts';
 import * as threads from '../threads.ts';
 
 export const LINUX_NET_ROWS: Rows<keyof typeof LINUX_NET_FACTS> = {
-  'sim:tap_ioctl': changes(['devices'], vmm(deviceFactOf(net.partAt))),
+  'sim:tap_ioctl': changes(
+    ['net', 'schedule', 'devices'],
+    vmm(net.tapAsked),
+    threads.frameRead,
+    vmm(deviceFactOf(net.partAt)),
+  ),
+  'sim:tap_flow': changes(['devices'], vmm(deviceFactOf(net.partAt))),
   'sim:script_run': tells,
   'sim:tap_queued': changes(['net', 'schedule'], vmm(net.tapQueued), threads.frameCame),
   'sim:packet_cut': changes(['net'], vmm(net.cut)),

@@ -99,7 +99,7 @@ export class PacketCostCounts {
 
   /** Which clients QEMU has as taps. */
   private note(event: MachineEvent): void {
-    if (event.kind === 'sim:tap_ioctl') this.taps.add(event.client);
+    if (event.kind === 'sim:tap_ioctl' && event.cmd === 'TUNSETIFF') this.taps.add(event.client);
     else if (event.kind === 'sim:vhost_ioctl') this.taps.delete(event.client);
   }
 

@@ -37,7 +37,8 @@ export interface CapturedPacket {
   readonly ns: bigint;
   readonly bytes: Uint8Array;
   readonly direction: keyof typeof DIRECTION;
-  readonly number: number;
+  /** No other packet of the capture has it. */
+  readonly number: bigint;
   readonly comment: string;
 }
 
@@ -101,7 +102,7 @@ export function packetBlock({ ns, bytes, ...packet }: CapturedPacket): Uint8Arra
     [
       [OPTION.comment, text(packet.comment)],
       [OPTION.flags, u32(DIRECTION[packet.direction])],
-      [OPTION.packetId, u64(BigInt(packet.number))],
+      [OPTION.packetId, u64(packet.number)],
     ],
   );
 }

@@ -22,7 +22,7 @@ export function farEnds(clients: readonly NetClientConfig[], name: string): read
 
 /** The port of a bridge that leads to a tap; undefined: it is no tap, or of no bridge. */
 export const portOf = (clients: readonly NetClientConfig[], tap: NetClientConfig): NetClientConfig | undefined =>
-  isTap(tap) ? clients.find(({ type, peer }) => type === PORT && peer === tap.name) : undefined;
+  isTap(tap) ? clients.find(({ type, peer }) => type === PORT && peer === (tap.of ?? tap.name)) : undefined;
 
 /** Who hears what a bridge hands on of what came in at a port. */
 function behindBridge(

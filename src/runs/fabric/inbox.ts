@@ -43,6 +43,11 @@ export class Inbox implements ExpectedInputs {
     return this.arrivals.some(({ from }) => from === PEOPLE);
   }
 
+  /** How much somebody has said. */
+  get said(): number {
+    return this.arrivals.filter(({ from }) => from === PEOPLE).length;
+  }
+
   /** When the next comes. */
   get nextNs(): Ns {
     return this.arrivals[0]?.ns ?? Infinity;

@@ -39,6 +39,8 @@ export interface Lane {
   readonly isBridge: boolean;
   /** Instructions it has run: nothing but timers may go on without. */
   ticks(): number;
+  /** It sleeps until an alarm, however many other timers fire before. */
+  readonly awaitsAlarm: boolean;
   /** What it is given, once it is time. */
   readonly inbox: Inbox;
   /** What it has sent since the last time. */
@@ -57,6 +59,8 @@ interface Seat {
   readonly inbox: Inbox;
   /** When it next does something by itself. */
   wakes: Ns;
+  /** How far it has come: a debugger may stand in its past. */
+  reached: Ns;
   hasEnded: boolean;
   /** It waits, or did when it was run last. */
   isIdle: boolean;
@@ -90,7 +94,7 @@ export class LockStep {
   constructor(lanes: readonly Lane[], links: readonly Link[], serving: readonly number[] = []) {
     this.links = links;
     this.seats = lanes.map((lane, machine) => ({
-      ...{ lane, inbox: lane.inbox, wakes: lane.now(), hasEnded: false, isIdle: false },
+      ...{ lane, inbox: lane.inbox, wakes: lane.now(), reached: lane.now(), hasEnded: false, isIdle: false },
       serves: serving.includes(machine),
     }));
     this.ways = new Map(
@@ -122,17 +126,27 @@ export class LockStep {
 
   /** The machine whose turn it is runs as far as it may, but not for long. */
   step(gate: { readonly isHeld: boolean }): Standing {
-    const { seats } = this;
     if (this.isOver()) return { pause: 'ended' };
-    if (this.quietTurns >= IDLE_LIMIT) return { pause: 'idle' };
+    const isAwaited = this.seats.some(({ hasEnded, lane }) => !hasEnded && lane.awaitsAlarm);
+    if (this.quietTurns >= IDLE_LIMIT && !isAwaited) return { pause: 'idle' };
+    return this.turnOf(gate, Infinity, () => false);
+  }
+
+  /** The same up to a moment, at which some stand already; 'idle': all others do. */
+  stepTo(ns: Ns, stands: (machine: number) => boolean, gate: { readonly isHeld: boolean }): Standing {
+    return this.turnOf(gate, ns, stands);
+  }
+
+  private turnOf(gate: { readonly isHeld: boolean }, before: Ns, stands: (machine: number) => boolean): Standing {
+    const { seats } = this;
     const earliest = seats.map(earliestOf);
     for (let tried = 0; tried < seats.length; tried += 1) {
       const at = this.turn;
       this.turn = (at + 1) % seats.length;
       // It stops between instructions, and before the horizon: what comes there comes before anything else does.
       const horizon = horizonOf(at, earliest, this.links) - seats[at]!.lane.tickNs;
-      const end = Math.min(horizon, earliest[at]! + LONGEST_TURN_NS);
-      if (earliest[at]! < end) {
+      const end = Math.min(horizon, earliest[at]! + LONGEST_TURN_NS, before);
+      if (earliest[at]! < end && seats[at]!.reached < before && !stands(at)) {
         this.runSeat(at, end, gate);
         return { pause: 'slice' };
       }
@@ -168,10 +182,14 @@ export class LockStep {
     const ticks = lane.ticks();
     const pause = lane.runTo(end, gate);
     this.quietTurns = lane.ticks() === ticks ? this.quietTurns + 1 : 0;
+    seat.reached = lane.now();
     seat.hasEnded = pause.pause === 'ended';
     seat.isIdle = pause.pause === 'idle';
     seat.wakes = seat.hasEnded ? Infinity : pause.pause === 'idle' ? pause.untilNs : lane.now();
-    for (const departure of lane.takeDepartures()) {
+    const departures = lane.takeDepartures();
+    // Others may answer before that.
+    if (departures.length > 0) lane.inbox.opensUntil = Math.min(end, lane.now());
+    for (const departure of departures) {
       const way = this.ways.get(nameOf({ machine: at, dev: departure.dev }));
       if (way === undefined) continue;
       const ns = departure.ns + way.latencyNs + departure.delay;

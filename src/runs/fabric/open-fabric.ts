@@ -1,6 +1,8 @@
+import type { InputEvent } from '../../machine/parts.ts';
 import { createJoint } from '../../replay/trace/joint.ts';
 import { Told } from '../../replay/streams/told.ts';
 import type { RunOptions } from '../machine/run-options.ts';
+import type { HostSockets } from '../underway/host-sockets.ts';
 import { startSession } from '../underway/open-session.ts';
 import { prepared } from '../underway/prepare.ts';
 import type { OutputTo } from '../underway/printed.ts';
@@ -29,6 +31,8 @@ export interface Plan {
   readonly trace?: string | undefined;
   /** Leave checkpoints of each beside that, as `net.trace:alice.ckpt`. */
   readonly checkpoints?: boolean;
+  /** A gdb may come, at this port of the host. */
+  readonly gdb?: number | undefined;
 }
 
 /** Machines that run together. */
@@ -42,31 +46,60 @@ export interface Fabric {
 }
 
 /** Build the machines, recorded, ready to run. Throws a Problem that says of which one something cannot be had. */
-export function openFabric(world: World, plan: Plan, output: (name: string) => OutputTo): Fabric {
-  const { machines, links, trace, checkpoints = false } = plan;
+export function openFabric(
+  world: World,
+  plan: Plan,
+  output: (name: string) => OutputTo,
+  sockets: readonly (HostSockets | undefined)[] = [],
+): Fabric {
+  const { machines, links, trace, checkpoints = false, gdb } = plan;
   const made = machines.map(({ options }) => prepared(world, options));
   const serving = machines.flatMap(({ serves }, at) => (serves === true ? [at] : []));
   const sinkOf = trace === undefined ? undefined : jointRecording(world, trace, { machines, links });
   const lanes: SessionLane[] = [];
+  // What is heard outside comes when the clock of all is there, as what people say does.
+  const early: (() => void)[] = [];
+  let all: LockStep | undefined;
+  const tell = (at: number, event: InputEvent): void => {
+    if (all === undefined) early.push(() => tell(at, event));
+    else all.send(at, event);
+  };
   try {
     for (const [at, { name, options }] of machines.entries()) {
       const sink = sinkOf?.(at);
       const told = new Told();
       const inbox = new Inbox(made[at]!.expected);
+      const beside = {
+        heldBytes: Math.floor(HELD_BYTES / machines.length),
+        mayRunTo: () => inbox.opensUntil,
+        hasSent: {
+          get isHeld() {
+            return lanes[at]?.hasSent === true;
+          },
+        },
+      };
+      const mail = { send: (event: InputEvent) => tell(at, event), count: () => inbox.said };
+      const company = { told, beside, mail, sockets: sockets[at] };
       const ready = {
         ...made[at]!,
         ...{ world: sink === undefined ? world : recordingInto(world, sink), expected: inbox },
-        options: { ...options, checkpoints, trace: sink === undefined ? undefined : `${trace}:${name}` },
+        options: {
+          ...{ ...options, checkpoints, trace: sink === undefined ? undefined : `${trace}:${name}` },
+          // A bridge has no processor that could be stopped.
+          gdb: options.cpus === 0 ? undefined : gdb,
+        },
       };
-      lanes.push(new SessionLane(startSession(ready, output(name), { told }), told, inbox));
+      lanes.push(new SessionLane(startSession(ready, output(name), company), told, inbox));
     }
   } catch (error) {
     for (const { session } of lanes) session.close();
     sinkOf?.close();
     throw error;
   }
+  all = new LockStep(lanes, links, serving);
+  for (const send of early) send();
   return {
-    all: new LockStep(lanes, links, serving),
+    all,
     lanes,
     warnings: lanes.flatMap(({ session: { warnings } }, at) =>
       warnings.map((warning) => ({ name: machines[at]!.name, warning })),
@@ -80,6 +113,9 @@ export function openFabric(world: World, plan: Plan, output: (name: string) => O
     },
   };
 }
+
+/** Most bytes that checkpoints of all may hold, where a debugger may go back. */
+const HELD_BYTES = 2 ** 30;
 
 /** Each is closed, whatever becomes of the others. */
 function closeAll(lanes: readonly SessionLane[]): void {

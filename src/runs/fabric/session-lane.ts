@@ -34,15 +34,29 @@ export class SessionLane implements Lane {
     return this.session.view.machine.ticks;
   }
 
+  /** It has sent what nobody was given yet. */
+  get hasSent(): boolean {
+    return !this.departures.isEmpty;
+  }
+
+  get awaitsAlarm(): boolean {
+    return this.session.view.machine.vmm.awaitsAlarm;
+  }
+
   runTo(ns: Ns, gate: { readonly isHeld: boolean }): LanePause {
-    const { departures } = this;
+    const { departures, session } = this;
     const both = {
       get isHeld() {
         return !departures.isEmpty || gate.isHeld;
       },
     };
-    const pause = this.session.runTo(ns, both);
-    if (pause.pause === 'ended') this.end = pause.end;
+    // A debugger may stand in its past.
+    session.live?.toItsEnd();
+    const pause = session.runTo(ns, both);
+    if (pause.pause === 'ended') {
+      this.end = pause.end;
+      if (session.live !== undefined) session.live.hasEnded = true;
+    }
     if (pause.pause === 'idle') return { pause: 'idle', untilNs: pause.untilNs ?? Infinity };
     return pause.pause === 'ended' ? { pause: 'ended' } : { pause: 'slice' };
   }

@@ -1,4 +1,5 @@
-import type { Seq, Tick } from '../../base/units.ts';
+import type { Ns, Seq, Tick } from '../../base/units.ts';
+import type { Until } from '../../machine/loop.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { type Intervention, interventionEvent } from '../../machine/intervene.ts';
 import { createMachine } from '../../machine/machine.ts';
@@ -31,7 +32,22 @@ export interface LiveRun {
   intervene(intervention: Intervention): void;
   /** Be where the run has come to. */
   toItsEnd(): void;
+  /** How far a debugger may let the machine go from where the run has come to, without whoever runs it. */
+  near(): Pick<Until, 'ns' | 'seq' | 'gate'>;
 }
+
+/** What of a machine that others stand beside is not its own. */
+export interface Beside {
+  /** Most bytes its checkpoints hold. */
+  readonly heldBytes: number;
+  /** Virtual time up to which it may run by itself: nothing that others do reaches it before. */
+  mayRunTo(): Ns;
+  /** Held once it has sent something: from there on others may answer. */
+  readonly hasSent: { readonly isHeld: boolean };
+}
+
+/** A machine without others. */
+export const ALONE: Beside = { heldBytes: 2 ** 29, mayRunTo: () => Infinity, hasSent: { isHeld: false } };
 
 /** A place a run under way is to come to: this vCPU, or any, is about to execute at a tick or later. */
 export interface Goal {
@@ -40,14 +56,21 @@ export interface Goal {
 }
 
 const EVENTS_HELD = 1 << 16;
-const HELD_BYTES = 2 ** 29;
+/** What a step over an exit, an interrupt or a turn of another vCPU costs. */
+const NEAR_NS = 1_000_000;
+const NEAR_EVENTS = 4096;
+
+/** What comes to a run, and what of it others decide. */
+interface LiveSetting extends Beside {
+  readonly inputs: PendingInput[];
+  readonly expected: ExpectedInputs;
+}
 
 /** Build a machine on a timeline. Inputs of the world wait while the past is run again. */
 export function startLiveRun(
   build: (parts: TimelineParts) => MachineParts,
   outside: Pick<TimelineParts, 'onEvent'>,
-  inputs: PendingInput[],
-  expected: ExpectedInputs,
+  { inputs, expected, heldBytes, mayRunTo, hasSent }: LiveSetting,
 ): LiveRun {
   const events: Stamped[] = [];
   const taken: PendingInput[] = [];
@@ -71,7 +94,12 @@ export function startLiveRun(
       timeline.advance({ tick: timeline.now.tick });
     },
     toItsEnd() {
-      if (isBehind()) timeline.seek(timeline.end);
+      // Who waits for stops has gone there, and would stop on a second way.
+      if (isBehind() && this.judge === undefined) timeline.seek(timeline.end);
+    },
+    near() {
+      const { machine } = timeline;
+      return { ns: Math.min(machine.now() + NEAR_NS, mayRunTo()), seq: machine.seq + NEAR_EVENTS, gate: hasSent };
     },
   };
 
@@ -89,7 +117,7 @@ export function startLiveRun(
         if (isDelivered(event.kind)) taken.push({ seq, tick, ns: made.machine.now(), event: event as InputEvent });
         outside.onEvent(stamped);
       },
-      heldBytes: HELD_BYTES,
+      heldBytes,
     });
     return { timeline: made, isBehind: isBehindNow };
   }

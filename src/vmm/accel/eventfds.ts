@@ -64,14 +64,14 @@ function wantedBy(machine: Machine, part: Part): Wanted[] {
   const writes = part.device.eventfds?.(machine.stateOf(part)) ?? [];
   return writes.flatMap((write): Wanted[] => {
     const place = placed(machine, part, write);
-    const thread = write.byKernel === true ? (kernelThread(machine, part) ?? part.thread) : part.thread;
+    const thread = write.byKernel === true ? (kernelThread(machine, part, write.id) ?? part.thread) : part.thread;
     return place === undefined ? [] : [{ id: write.id, place, isPrimed: write.isPrimed === true, thread }];
   });
 }
 
-/** The worker of the tap at the other end of a card's wire. */
-function kernelThread(machine: Machine, { name }: Part): Source | undefined {
-  const index = vhostTapOf(machine, name)?.vhost;
+/** The worker of the tap at the other end of a card's wire that serves a ring. */
+function kernelThread(machine: Machine, { name }: Part, ring: number): Source | undefined {
+  const index = vhostTapOf(machine, name, ring)?.vhost;
   return index === undefined ? undefined : vhostSource(index);
 }
 

@@ -18,7 +18,9 @@ import { sectorsOf } from '../drives/drive.ts';
 import { actUpon } from '../drives/errors.ts';
 import { clearDrive, drain, readDrive, submit, writeDrive } from '../drives/requests.ts';
 import type { Machine, Part } from './machine.ts';
+import { clientOfPart } from '../net/clients.ts';
 import { intoKernel, newPacket, nextFrame, queueOfTap, setOffloads } from '../net/kernel.ts';
+import { attachQueues } from '../net/queues.ts';
 import {
   dropPacket,
   fileBytes,
@@ -203,8 +205,8 @@ export class DeviceCall implements Call {
     return peerOfPart(this.machine, this.part);
   }
 
-  sendPacket(bytes: Uint8Array, due?: Ns, header?: Uint8Array): boolean {
-    return sendPacket(this.machine, this.part, { bytes, due, header }, callOf);
+  sendPacket(bytes: Uint8Array, due?: Ns, header?: Uint8Array, queue?: number): boolean {
+    return sendPacket(this.machine, this.part, { bytes, due, header }, callOf, queue);
   }
 
   sendAt(client: string, bytes: Uint8Array, due: Ns): void {
@@ -212,7 +214,7 @@ export class DeviceCall implements Call {
   }
 
   passPacket(packet: Packet): boolean {
-    return passPacket(this.machine, this.part, packet, callOf);
+    return passPacket(this.machine, packet, callOf);
   }
 
   newPacket(packet: Pick<Packet, 'bytes' | 'header'>): Packet {
@@ -223,28 +225,32 @@ export class DeviceCall implements Call {
     intoKernel(this.machine, this.part, packet, callOf);
   }
 
-  get nextFrame(): Packet | undefined {
-    return nextFrame(this.machine, this.part);
+  nextFrame(queue: number): Packet | undefined {
+    return nextFrame(this.machine, clientOfPart(this.machine, this.part, queue));
   }
 
-  get framesWaiting(): number {
-    return queueOfTap(this.machine, this.part).frames.length;
+  framesWaiting(queue: number): number {
+    return queueOfTap(this.machine, clientOfPart(this.machine, this.part, queue)).frames.length;
+  }
+
+  attachQueues(queues: number): void {
+    attachQueues(this.machine, this.part, queues, callOf);
   }
 
   setOffloads(flags: number, headerBytes: number): void {
     setOffloads(this.machine, this.part, { flags, headerBytes }, callOf);
   }
 
-  openVhost(): void {
-    openVhost(this.machine, this.part);
+  openVhost(queue: number): void {
+    openVhost(this.machine, this.part, queue);
   }
 
   startVhost(start: VhostStart): boolean {
     return startVhost(this.machine, this.part, start, callOf);
   }
 
-  stopVhost(): readonly number[] {
-    return stopVhost(this.machine, this.part);
+  stopVhost(rings: number): readonly number[] {
+    return stopVhost(this.machine, this.part, rings, callOf);
   }
 
   kickVhost(queue: number): void {
@@ -256,12 +262,12 @@ export class DeviceCall implements Call {
     return costs['link-hop'] + Math.ceil((length * costs['link-kib']) / KIB);
   }
 
-  takePackets(): void {
-    takePackets(this.machine, this.part, callOf);
+  takePackets(queue = 0): void {
+    takePackets(this.machine, this.part, queue, callOf);
   }
 
-  settlePackets(): void {
-    settlePackets(this.machine, this.part, callOf);
+  settlePackets(queue = 0): void {
+    settlePackets(this.machine, this.part, queue, callOf);
   }
 
   dropPacket(packet: Packet, why: string): void {

@@ -6,6 +6,7 @@ import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import { isTap, type MachineConfig, type NetClientConfig, PORT } from '../config.ts';
 import type { NetClientState, NetState, PacketAtHand, PacketUnderway, TapQueue, VmmState } from '../state.ts';
+import { IFF } from '../../net/tap/state.ts';
 import { newVhost } from '../vhost/state.ts';
 import { packetTaken } from './devices.ts';
 
@@ -194,11 +195,16 @@ const tapOf = (net: Net, client: string): Draft<TapQueue> => {
   return tap;
 };
 
-/** sim:tap_queued. */
-export function tapQueued(vmm: Vmm, event: EventOf<'sim:tap_queued'>): void {
+/** sim:tap_ioctl: what waits in a queue that is detached is gone. */
+export function tapAsked(vmm: Vmm, { client, cmd, arg }: EventOf<'sim:tap_ioctl'>): void {
+  if (cmd === 'TUNSETQUEUE' && arg === IFF.detach) tapOf(netOf(vmm), client).frames = [];
+}
+
+/** sim:tap_queued. It was on its way to the interface, whichever queue that has chosen. */
+export function tapQueued(vmm: Vmm, event: EventOf<'sim:tap_queued'>, config: MachineConfig): void {
   const net = netOf(vmm);
   const { client, packet } = event;
-  const { bytes } = packetOf(event, takeOut(net, client, packet));
+  const { bytes } = packetOf(event, takeOut(net, firstOf(config, client), packet));
   tapOf(net, client).frames.push({ packet, bytes, ...headerOf(event) });
 }
 
@@ -215,14 +221,16 @@ export function tapPolled(vmm: Vmm, { client, on }: EventOf<'sim:tap_poll'>): vo
   tapOf(netOf(vmm), client).isPolled = on;
 }
 
-/** sim:link_set. A NIC at the other end of the wire sees it too. */
-export function linkSet(vmm: Vmm, { client: name, up }: EventOf<'sim:link_set'>, { net = [] }: MachineConfig): void {
-  const client = net.find((each) => each.name === name);
-  const peer = net.find((each) => each.name === client?.peer);
-  for (const each of [client, peer?.type === 'nic' ? peer : undefined]) {
-    if (each !== undefined) clientOf(netOf(vmm), each.name).isLinkDown = !up;
-  }
+/** sim:link_set, of all queues. A NIC at the other end of the wire sees it too. */
+export function linkSet(vmm: Vmm, { client, up }: EventOf<'sim:link_set'>, config: MachineConfig): void {
+  const { net = [] } = config;
+  const own = net.filter(({ name }) => firstOf(config, name) === firstOf(config, client));
+  const nics = net.filter(({ name, type }) => type === 'nic' && own.some(({ peer }) => peer === name));
+  for (const { name } of [...own, ...nics]) clientOf(netOf(vmm), name).isLinkDown = !up;
 }
+
+/** The client of the first queue. */
+const firstOf = ({ net }: MachineConfig, name: string): string => net?.find((each) => each.name === name)?.of ?? name;
 
 /** sim:announce_asked. */
 export function announceAsked(

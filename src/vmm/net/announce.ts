@@ -19,8 +19,8 @@ export function announce(machine: Machine, id: string, callOf: CallOf): void {
   if (announcement === undefined) return;
   const { interfaces, round: before } = announcement;
   if (before > 0) {
-    for (const { name, type, part } of machine.config.net ?? []) {
-      const card = type === 'nic' ? machine.parts.find((each) => each.name === part) : undefined;
+    for (const { name, type, part, of } of machine.config.net ?? []) {
+      const card = type === 'nic' && of === undefined ? machine.parts.find((each) => each.name === part) : undefined;
       if (card !== undefined) announceCard(machine, { id, name, card, isMeant: isMeant(interfaces, name) }, callOf);
     }
   }

@@ -10,7 +10,7 @@ export function refusedAnnouncement(
   net: NetState | undefined,
   asked: Omit<EventOf<'sim:announce_asked'>, 'kind'>,
 ): string | undefined {
-  const cards = clients.filter(({ type }) => type === 'nic').map(({ name }) => name);
+  const cards = clients.filter(({ type, of }) => type === 'nic' && of === undefined).map(({ name }) => name);
   if (cards.length === 0) return 'There is no network card to announce.';
   const stranger = asked.interfaces.split(',').find((each) => !cards.includes(each));
   if (asked.interfaces !== '' && stranger !== undefined) {

@@ -17,12 +17,16 @@ const NOBODY: readonly NetClientConfig[] = [];
 
 export const clientsOf = ({ config }: Machine): readonly NetClientConfig[] => config.net ?? NOBODY;
 
-/** The client at which a device answers; undefined: it is none. */
-export const clientAt = (machine: Machine, { name }: Part): NetClientConfig | undefined =>
-  clientsOf(machine).find(({ part }) => part === name);
+/** The client at which a device answers, of several queues one; undefined: it is none. */
+export const clientAt = (machine: Machine, { name }: Pick<Part, 'name'>, at = 0): NetClientConfig | undefined =>
+  clientsOf(machine).find(({ part, queue = 0 }) => part === name && queue === at);
 
-export function clientOfPart(machine: Machine, part: Part): NetClientConfig {
-  const client = clientAt(machine, part);
+/** All clients of a device, by their queues. */
+export const queuesOfPart = (machine: Machine, { name }: Pick<Part, 'name'>): readonly NetClientConfig[] =>
+  clientsOf(machine).filter(({ part }) => part === name);
+
+export function clientOfPart(machine: Machine, part: Part, queue = 0): NetClientConfig {
+  const client = clientAt(machine, part, queue);
   invariant(client !== undefined, 'a device with packets is a net client', { name: part.name });
   return client;
 }
@@ -36,12 +40,16 @@ export function clientNamed(machine: Machine, name: string): NetClientConfig {
 export const peerOf = (machine: Machine, { peer }: NetClientConfig): NetClientConfig | undefined =>
   peer === undefined ? undefined : clientNamed(machine, peer);
 
-/** The tap whose rings the kernel serves, at the other end of a card's wire; undefined: there is none. */
-export function vhostTapOf(machine: Machine, dev: string): NetClientConfig | undefined {
-  const card = clientsOf(machine).find(({ part }) => part === dev);
+/** The tap at the other end of a card's wire by which the kernel serves a ring; undefined: there is none. */
+export function vhostTapOf(machine: Machine, dev: string, ring: number): NetClientConfig | undefined {
+  const card = clientAt(machine, { name: dev }, ring >> 1);
   const peer = card === undefined ? undefined : peerOf(machine, card);
   return peer?.vhost === undefined ? undefined : peer;
 }
+
+/** All of them, by their queues. */
+export const vhostTapsOf = (machine: Machine, dev: string): readonly NetClientConfig[] =>
+  queuesOfPart(machine, { name: dev }).flatMap((_, queue) => vhostTapOf(machine, dev, 2 * queue) ?? []);
 
 export const partOf = ({ parts }: Machine, { part }: NetClientConfig): Part | undefined =>
   part === undefined ? undefined : parts.find(({ name }) => name === part);

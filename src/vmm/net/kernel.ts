@@ -7,7 +7,17 @@ import type { Machine, Part } from '../board/machine.ts';
 import type { CallOf } from '../board/pins.ts';
 import { type NetClientConfig, PORT } from '../config.ts';
 import type { TapQueue } from '../state.ts';
-import { clientOfPart, clientsOf, drop, type Handed, netOf, partOf, peerOf, tellSent } from './clients.ts';
+import {
+  clientOfPart,
+  clientsOf,
+  drop,
+  type Handed,
+  netOf,
+  partOf,
+  peerOf,
+  queuesOfPart,
+  tellSent,
+} from './clients.ts';
 
 /** A packet comes to a port of a bridge, which decides about it at once. */
 export function arriveAtPort(machine: Machine, port: NetClientConfig, packet: Handed, callOf: CallOf): true {
@@ -24,14 +34,16 @@ const packetAt = ({ name: at }: NetClientConfig, { number, bytes, header }: Hand
 export function arriveAtTap(machine: Machine, tap: NetClientConfig, packet: Handed, callOf: CallOf): true {
   const part = partOf(machine, tap)!;
   part.device.transmit!(machine.stateOf(part), packetAt(tap, packet), callOf(machine, part));
-  wakeReader(machine, tap);
+  wakeReaders(machine, part);
   return true;
 }
 
-/** The main loop acts, or the kernel's worker, where a tap has given it something to do. */
-export function wakeReader(machine: Machine, { vhost }: NetClientConfig): void {
+/** The main loop acts, or a worker of the kernel, where a tap has given it something to do. */
+export function wakeReaders(machine: Machine, tap: Part): void {
   machine.board.host.wake(MAIN_LOOP, machine.origin);
-  if (vhost !== undefined) machine.board.host.wake(vhostSource(vhost), machine.origin);
+  for (const { vhost } of queuesOfPart(machine, tap)) {
+    if (vhost !== undefined) machine.board.host.wake(vhostSource(vhost), machine.origin);
+  }
 }
 
 /** What a backend that takes no headers is handed: a packet with nothing left to be done to it, or several. */
@@ -64,16 +76,16 @@ export function intoKernel(machine: Machine, part: Part, packet: Packet, callOf:
 
 const NO_QUEUE: TapQueue = { isPolled: false, frames: [] };
 
-/** What waits for whoever reads a tap. */
-export const queueOfTap = (machine: Machine, part: Part): TapQueue =>
-  netOf(machine).taps?.[clientOfPart(machine, part).name] ?? NO_QUEUE;
+/** What waits for whoever reads a queue of a tap. */
+export const queueOfTap = (machine: Machine, { name }: Pick<NetClientConfig, 'name'>): TapQueue =>
+  netOf(machine).taps?.[name] ?? NO_QUEUE;
 
 /** The first of it; undefined: there is nothing. */
-export function nextFrame(machine: Machine, part: Part): Packet | undefined {
-  const [first] = queueOfTap(machine, part).frames;
+export function nextFrame(machine: Machine, tap: Pick<NetClientConfig, 'name'>): Packet | undefined {
+  const [first] = queueOfTap(machine, tap).frames;
   if (first === undefined) return undefined;
   const { packet: number, bytes, header } = first;
-  const at = clientOfPart(machine, part).name;
+  const { name: at } = tap;
   return { number, bytes: fromLatin1(bytes), header: header === undefined ? undefined : fromLatin1(header), at };
 }
 
@@ -94,5 +106,5 @@ export function setOffloads(
 export function readTap(machine: Machine, name: string, callOf: CallOf): number {
   const tap = clientsOf(machine).find((client) => client.name === name);
   const part = tap === undefined ? undefined : partOf(machine, tap);
-  return part?.device.readable?.(machine.stateOf(part), callOf(machine, part)) ?? 0;
+  return part?.device.readable?.(machine.stateOf(part), callOf(machine, part), tap?.queue ?? 0) ?? 0;
 }

@@ -26,7 +26,7 @@ import {
 } from './clients.ts';
 import { nextToArrive } from './due.ts';
 import { VHOST_FEATURES } from '../vhost/features.ts';
-import { arriveAtPort, arriveAtTap, finished, wakeReader } from './kernel.ts';
+import { arriveAtPort, arriveAtTap, finished, wakeReaders } from './kernel.ts';
 
 /** Packets that wait for a client whose sender does not ask to hear of it. QEMU's nq_maxlen. */
 const MOST_WAITING = 10_000;
@@ -41,12 +41,14 @@ export function peerOfPart(machine: Machine, part: Part): NetPeer | undefined {
   if (peer === undefined) return undefined;
   const { takesShort = false, takesHeaders = false } = partOf(machine, peer)?.device ?? {};
   const vhost = peer.vhost === undefined ? {} : { vhost: VHOST_FEATURES };
-  return { name: peer.name, type: peer.type, takesHeaders, takesShort, ...vhost };
+  const all = clientsOf(machine).filter(({ of }) => of === peer.name).length + 1;
+  const queues = all === 1 ? {} : { queues: all };
+  return { name: peer.name, type: peer.type, takesHeaders, takesShort, ...queues, ...vhost };
 }
 
 /** A device hands a packet to its peer: qemu_send_packet. False: it waits. */
-export const sendPacket = (machine: Machine, part: Part, sent: Sent, callOf: CallOf): boolean =>
-  sendFrom(machine, clientOfPart(machine, part), sent, callOf);
+export const sendPacket = (machine: Machine, part: Part, sent: Sent, callOf: CallOf, queue = 0): boolean =>
+  sendFrom(machine, clientOfPart(machine, part, queue), sent, callOf);
 
 /** A device that is several net clients sends at one of them. */
 export const sendAt = (machine: Machine, client: string, sent: Sent, callOf: CallOf): boolean =>
@@ -59,8 +61,8 @@ function sendFrom(machine: Machine, sender: NetClientConfig, { due = 0, ...sent 
 }
 
 /** A packet that came from elsewhere goes on to a device's peer. */
-export const passPacket = (machine: Machine, part: Part, { number, bytes, header }: Packet, callOf: CallOf): boolean =>
-  hand(machine, { number, bytes, header, sender: clientOfPart(machine, part) }, callOf);
+export const passPacket = (machine: Machine, { number, bytes, header, at }: Packet, callOf: CallOf): boolean =>
+  hand(machine, { number, bytes, header, sender: clientNamed(machine, at) }, callOf);
 
 /** Somebody is at the other end of a client's wire, and the cable is plugged. */
 const canSend = (machine: Machine, client: NetClientConfig): boolean =>
@@ -95,7 +97,7 @@ function takes(machine: Machine, client: NetClientConfig): boolean {
   if (isStopped(machine) || stateOf(machine, client).isBlocked) return false;
   if (client.type === HUBPORT) return otherPorts(machine, client).some((port) => canHandOn(machine, port));
   const part = partOf(machine, client);
-  return part?.device.canReceive?.(machine.stateOf(part)) ?? true;
+  return part?.device.canReceive?.(machine.stateOf(part), client.queue ?? 0) ?? true;
 }
 
 function canHandOn(machine: Machine, port: NetClientConfig): boolean {
@@ -173,10 +175,12 @@ function receive(machine: Machine, to: NetClientConfig, packet: Handed, callOf: 
     return true;
   }
   const call = callOf(machine, part, taken);
-  if (!part.device.receivePacket(machine.stateOf(part), { number, bytes, header, at: to.name }, call)) return false;
+  if (!part.device.receivePacket(machine.stateOf(part), { number, bytes, header, ...placeOf(to) }, call)) return false;
   call.finish(false);
   return true;
 }
+
+const placeOf = ({ name: at, queue }: NetClientConfig): Pick<Packet, 'at' | 'queue'> => ({ at, queue });
 
 /** A hub hands what comes in at one port out at all others, those made last first: net_hub_receive. */
 function forward(machine: Machine, port: NetClientConfig, packet: Handed, callOf: CallOf): true {
@@ -218,13 +222,13 @@ const waitingIn = (machine: Machine, { packet, bytes, header, sender, isQuiet }:
 function tellSender(machine: Machine, { sender, isQuiet }: Handed, callOf: CallOf): void {
   const part = isQuiet === true ? undefined : partOf(machine, sender);
   if (part?.device.packetSent === undefined) return;
-  part.device.packetSent(machine.stateOf(part), callOf(machine, part));
-  if (isTap(sender)) wakeReader(machine, sender);
+  part.device.packetSent(machine.stateOf(part), callOf(machine, part), sender.queue ?? 0);
+  if (isTap(sender)) wakeReaders(machine, part);
 }
 
 /** What a device sent is offered once more, and gone if it still waits: qemu_flush_or_purge_queued_packets. */
-export function settlePackets(asked: Machine, part: Part, callOf: CallOf): void {
-  const client = clientOfPart(asked, part);
+export function settlePackets(asked: Machine, part: Part, queue: number, callOf: CallOf): void {
+  const client = clientOfPart(asked, part, queue);
   const peer = peerOf(asked, client);
   if (peer === undefined) return;
   const { isBlocked } = stateOf(asked, peer);
@@ -238,17 +242,17 @@ export function settlePackets(asked: Machine, part: Part, callOf: CallOf): void 
 }
 
 /** What waits for a client is gone, and who sent it goes on. qemu_net_queue_purge. */
-export function purge(machine: Machine, client: NetClientConfig, callOf: CallOf): void {
+export function purge(machine: Machine, client: NetClientConfig, why: string, callOf: CallOf): void {
   for (const waiting of stateOf(machine, client).queue) {
     const packet = waitingIn(machine, waiting);
-    drop(machine, client, packet, 'vhost begins');
+    drop(machine, client, packet, why);
     tellSender(machine, packet, callOf);
   }
 }
 
 /** A device takes packets again: qemu_flush_queued_packets. */
-export function takePackets(asked: Machine, part: Part, callOf: CallOf): void {
-  const client = clientOfPart(asked, part);
+export function takePackets(asked: Machine, part: Part, at: number, callOf: CallOf): void {
+  const client = clientOfPart(asked, part, at);
   const { isBlocked, queue } = stateOf(asked, client);
   const machine = isBlocked ? asked.after(asked.raise({ kind: 'sim:packets_offered', client: client.name })) : asked;
   const peer = peerOf(machine, client);

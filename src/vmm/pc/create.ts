@@ -13,7 +13,7 @@ import type { VmmHost } from '../host.ts';
 import { enterKvmRun } from '../accel/kvm-reset.ts';
 import { createInterruptRoutes, createTimer, createVm } from '../accel/kvm-setup.ts';
 import { type Board, type HostRanges, Machine, type Part } from '../board/machine.ts';
-import { driverOf } from '../models.ts';
+import { backends, driverOf } from '../models.ts';
 import type { MachineOptions } from '../options.ts';
 import type { TracedKvm } from '../accel/traced-kvm.ts';
 import { OPTION_ROM_SIZE, romName } from './memory-map.ts';
@@ -54,13 +54,17 @@ export function buildMachine(kernel: KvmKernel, options: MachineOptions, host: V
   remap(machine);
   createTimer(machine, fds.vm);
   coalesceWrites(machine);
-  for (const part of board.parts) {
+  // QEMU makes networks before the cards on their wires.
+  for (const part of [...board.parts.filter(isNetwork), ...board.parts.filter((each) => !isNetwork(each))]) {
     part.device.powerOn?.(machine.stateOf(part), new DeviceCall(machine, part));
   }
   powerOn(machine);
   enterKvmRun(machine);
   return board;
 }
+
+/** Backends, and bridges of the modelled Linux. */
+const isNetwork = ({ model }: Part): boolean => backends().some(([backend]) => backend === model) || model === 'bridge';
 
 type Allocate = (fd: string, len: number) => number;
 

@@ -5,7 +5,7 @@ import { PCI, type PciFunctionState } from '../../devices/pci/index.ts';
 import { iothreadSource } from '../../events/stamped.ts';
 import type { Part } from '../board/machine.ts';
 import { type DeviceModel, drivers } from '../models.ts';
-import type { DriveConfig } from '../config.ts';
+import { type DriveConfig, isTap, type NetdevConfig, queuesOf } from '../config.ts';
 import type { DeviceOption } from '../options.ts';
 import { freeAddress, pciAddress } from './addresses.ts';
 import { type Seat, seated } from './seat.ts';
@@ -43,6 +43,7 @@ interface Around {
   /** Ids of its I/O threads. */
   readonly iothreads: readonly string[];
   readonly drives: readonly DriveConfig[];
+  readonly netdevs: readonly NetdevConfig[];
   /** The devices there are already. */
   readonly parts: readonly Part[];
 }
@@ -62,26 +63,26 @@ function threadOf(name: string, { properties = {} }: AnyDriver, setup: object, i
 }
 
 /** The device of an option: the `index`th, in a machine that has these parts. */
-export function optionPart(
-  { driver: name, properties }: DeviceOption,
-  index: number,
-  { smp, iothreads, drives, parts }: Around,
-): Part {
+export function optionPart({ driver: name, properties }: DeviceOption, index: number, around: Around): Part {
+  const { smp, iothreads, parts } = around;
   const [model, driver] = optionDriver(name);
   const others = placeProperties(driver);
-  const setup = settled(driver, setupOf(`-device ${name}`, driver, properties, { smp, others }), drives);
+  const setup = settled(driver, setupOf(`-device ${name}`, driver, properties, { smp, others }), around);
   const seat = driver.bus === 'PCI' ? pciSeat(name, driver.atReset(setup), properties, parts) : {};
   const thread = threadOf(name, driver, setup, iothreads);
   return seated(optionName(name, index), model, driver, setup, thread === undefined ? seat : { ...seat, thread });
 }
 
-/** What follows from the rest, and from its drive. */
-function settled(driver: AnyDriver, setup: object, drives: readonly DriveConfig[]): object {
-  const [named] = Object.entries(driver.properties ?? {}).filter(
-    ([, property]) => property.type === 'str' && property.names === 'drive',
-  );
-  const drive = named === undefined ? undefined : drives.find(({ id }) => id === Reflect.get(setup, named[0]));
-  return driver.settle?.(setup, drive) ?? setup;
+/** What follows from the rest, from its drive and from the tap on its wire. */
+function settled(driver: AnyDriver, setup: object, { drives, netdevs }: Around): object {
+  const named = <T extends { readonly id: string }>(what: 'drive' | 'netdev', all: readonly T[]): T | undefined => {
+    const [key] =
+      Object.entries(driver.properties ?? {}).find(([, each]) => each.type === 'str' && each.names === what) ?? [];
+    return key === undefined ? undefined : all.find(({ id }) => id === Reflect.get(setup, key));
+  };
+  const netdev = named('netdev', netdevs);
+  const queues = netdev === undefined || !isTap(netdev) ? undefined : queuesOf(netdev);
+  return driver.settle?.(setup, { drive: named('drive', drives), queues }) ?? setup;
 }
 
 /** The pin of a function that has one leads to the ISA bridge. */

@@ -57,8 +57,8 @@ export function pcParts(made: Board, items: FwCfgItems): Part[] {
   checkDrives(made);
   checkNetdevs(made);
   for (const [index, option] of made.devices.entries()) {
-    const { smp, iothreads = [], drives = [] } = made;
-    const added = optionPart(option, index, { smp, iothreads, drives, parts });
+    const { smp, iothreads = [], drives = [], netdevs = [] } = made;
+    const added = optionPart(option, index, { smp, iothreads, drives, netdevs, parts });
     checkSlot(added, parts);
     checkPorts(added, parts);
     parts.push(added);

@@ -1,7 +1,7 @@
 /** Frames of the tap on their way to a driver. Linux 6.1: handle_rx of drivers/vhost/net.c. */
 import type { Packet } from '../../devices/device.ts';
 import { lengthOf, segmentBytes } from '../../devices/virtio/index.ts';
-import { drop, NO_BYTES, partOf as partOfClient, clientNamed } from '../net/clients.ts';
+import { clientNamed, drop, NO_BYTES } from '../net/clients.ts';
 import { nextFrame } from '../net/kernel.ts';
 import { FEATURE } from './features.ts';
 import { logBuffers } from './log-write.ts';
@@ -27,7 +27,7 @@ export function receive(served: Served): Ran {
   const before = vringOf(served);
   if (!before.hasBackend) return { elements: 0, end: 'idle' };
   setNotify(served, false, before.availIdx);
-  const packet = nextFrame(machine, partOfClient(machine, tap)!);
+  const packet = nextFrame(machine, tap);
   if (packet === undefined) {
     giveBack(served);
     return { elements: 0, end: 'empty' };

@@ -92,7 +92,7 @@ function send(served: Served, out: readonly Piece[], callOf: CallOf): void {
   const bytes = payload(served, piecesOf(out, length, Number.MAX_SAFE_INTEGER));
   const said = isOwn ? undefined : payload(served, piecesOf(out, 0, OFFLOAD_BYTES));
   const header = said === undefined || offloadOf(said) === undefined ? undefined : said;
-  sendPacket(machine, part, { bytes, header }, callOf);
+  sendPacket(machine, part, { bytes, header }, callOf, tap.queue);
 }
 
 /** Bytes nothing is decided by but in the fact that tells them. */

@@ -5,7 +5,7 @@ import type { CallOf } from '../board/pins.ts';
 import { clientNamed, vhostTapOf } from '../net/clients.ts';
 import { receive } from './receive.ts';
 import type { Ran } from './served.ts';
-import { TX } from './state.ts';
+import { RX, TX } from './state.ts';
 import { transmit } from './transmit.ts';
 
 /** What made it work: an eventfd of a ring, or a tap with frames. */
@@ -21,8 +21,9 @@ export interface VhostRan extends Ran {
 }
 
 export function serveVhost(machine: Machine, { fd, tap: name }: VhostWork, callOf: CallOf): VhostRan {
-  const queue = name === undefined ? machine.state.eventfds[fd!]!.id : 0;
-  const tap = name === undefined ? vhostTapOf(machine, machine.state.eventfds[fd!]!.dev) : clientNamed(machine, name);
+  const { id = RX, dev = '' } = machine.state.eventfds[fd ?? -1] ?? {};
+  const queue = name === undefined ? id % 2 : RX;
+  const tap = name === undefined ? vhostTapOf(machine, dev, id) : clientNamed(machine, name);
   invariant(tap !== undefined, 'a worker of the kernel serves a tap', { fd });
   const served = { machine, tap, queue };
   return { client: tap.name, queue, ...(queue === TX ? transmit(served, callOf) : receive(served)) };

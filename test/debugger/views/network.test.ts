@@ -84,6 +84,32 @@ const TAPS: readonly (readonly [options: string, lines: readonly string[]])[] = 
       ' \\ u: index=0,type=tap,ifname=tap1,script=/etc/qemu-ifup,downscript=/etc/qemu-ifdown',
     ],
   ],
+  // Beside QEMU 7.2.22 with taps of several queues.
+  [
+    '-nodefaults -netdev tap,id=t,ifname=a,queues=2,script=no,downscript=no -device virtio-net-pci,netdev=t,mq=on ' +
+      '-netdev tap,id=u,ifname=b,script=no,downscript=no -device virtio-net-pci,netdev=u',
+    [
+      nic('virtio-net-pci', '56'),
+      ' \\ t: index=0,type=tap,ifname=a,script=no,downscript=no',
+      'virtio-net-pci.1: index=1,type=nic,',
+      ' \\ t: index=1,type=tap,ifname=a,script=no,downscript=no',
+      'virtio-net-pci.2: index=0,type=nic,model=virtio-net-pci,macaddr=52:54:00:12:34:57',
+      ' \\ u: index=0,type=tap,ifname=b,script=no,downscript=no',
+    ],
+  ],
+  [
+    '-nodefaults -netdev tap,id=t,ifname=a,queues=2,script=no,downscript=no -device virtio-net-pci,netdev=t,id=c',
+    [
+      'c: index=0,type=nic,model=virtio-net-pci,macaddr=52:54:00:12:34:56',
+      ' \\ t: index=0,type=tap,ifname=a,script=no,downscript=no',
+      'c: index=1,type=nic,',
+      ' \\ t: index=1,type=tap,ifname=a,script=no,downscript=no',
+    ],
+  ],
+  [
+    '-nodefaults -netdev tap,id=t,ifname=a,queues=2,script=no,downscript=no',
+    new Array<string>(2).fill('t: index=0,type=tap,ifname=a,script=no,downscript=no'),
+  ],
   [
     '-nodefaults -net nic -net tap,ifname=rvt9,script=no,downscript=no',
     [

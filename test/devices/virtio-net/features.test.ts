@@ -27,11 +27,11 @@ test.each([
   [{ duplex: 'both' }, "'duplex' must be 'half' or 'full'"],
   [{ tx: 'later' }, 'tx=later is neither timer nor bh'],
 ])('%o is refused', (change, sentence) => {
-  expect(() => settledNet({ ...USUAL, ...change })).toThrow(sentence);
+  expect(() => settledNet({ ...USUAL, ...change }, {})).toThrow(sentence);
 });
 
 test('a transmit queue has no more descriptors than QEMU gives it without another process behind it', () => {
-  expect(settledNet({ ...USUAL, rx_queue_size: 1024, tx_queue_size: 1024 })).toMatchObject({
+  expect(settledNet({ ...USUAL, rx_queue_size: 1024, tx_queue_size: 1024 }, {})).toMatchObject({
     rx_queue_size: 1024,
     tx_queue_size: 256,
   });

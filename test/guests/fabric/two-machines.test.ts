@@ -1,10 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { fold, rerun } from '../../../src/cli/replay-commands.ts';
 import { LONG } from '../../how-long.ts';
-import { without } from '../../stepping-aside.ts';
+import { PLAIN_LANGUAGE, tool, without } from '../../stepping-aside.ts';
 import { guestFile, printed, retrovisor, scratchFolder } from '../command-line.ts';
 import { initramfs, noLinux } from '../linux/initramfs.ts';
 
@@ -129,6 +130,17 @@ describe('two Linux machines on a cable', { ...LONG, ...without(noLinux()) }, ()
     const chain = retrovisor(['events', `${trace}:server`, '--chain', came![1]!, '-n', '6']).out;
     expect(chain.split('\n')[0]).toMatch(/^client \| .*kvm_exit: reason EPT_MISCONFIG/);
   }, 600_000);
+
+  test('are one capture, of which tshark finds nothing amiss where one of them stands', without(tool('tshark')), () => {
+    const [all, one] = [file('all.pcapng'), file('one.pcapng')];
+    expect(retrovisor(['export', trace, '--pcapng', '-o', all]).status).toBe(0);
+    const tshark = (...args: string[]): string =>
+      execFileSync('tshark', args, { encoding: 'utf8', env: PLAIN_LANGUAGE });
+    tshark('-r', all, '-Y', 'frame.interface_name matches "^client:"', '-w', one);
+    const said = tshark('-r', one, '-q', '-z', 'expert');
+    expect(said).toContain('GET /busybox HTTP/1.1');
+    expect(said).not.toMatch(/out-of-order|retransmission|Malformed/);
+  });
 
   test('are told apart by name', () => {
     expect(retrovisor(['info', trace]).out).toContain(`${trace}:server`);

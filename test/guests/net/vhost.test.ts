@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { fold, rerun } from '../../../src/cli/replay-commands.ts';
 import type { Stamped } from '../../../src/events/stamped.ts';
-import type { EventKind, EventOf } from '../../../src/events/vocabulary.ts';
+import type { EventOf } from '../../../src/events/vocabulary.ts';
 import { NODE } from '../../../src/host/node.ts';
 import { openRecordedRun, openTimeline } from '../../../src/runs/recorded/recorded-run.ts';
 import { casesOf, LONG } from '../../how-long.ts';
@@ -13,6 +13,7 @@ import { without } from '../../stepping-aside.ts';
 import { printed, retrovisor, scratchFolder } from '../command-line.ts';
 import { initramfs, linuxWith, noLinux } from '../linux/initramfs.ts';
 import { seekAtRandom } from '../random-seeks.ts';
+import { ofKind, type Recorded, recordedAs } from './recorded.ts';
 import { SERVED, writeWorld } from './world.ts';
 
 const folder = scratchFolder();
@@ -44,22 +45,8 @@ const networks = (tap: string): string[] => [
   ...['--bridge', 'br0,ports=up,address=10.9.0.254/24', '--wall-clock', '1700000000'],
 ];
 
-interface Recorded {
-  readonly trace: string;
-  /** What the guest printed, by the names its script has for it. */
-  readonly parts: ReadonlyMap<string, readonly string[]>;
-}
-
-function recorded(name: string, tap: string): Recorded {
-  const trace = file(`${name}.trace`);
-  const ran = retrovisor(['run', ...linuxWith(file('guest.gz')), '--trace', trace, ...networks(tap)]);
-  expect(ran).toMatchObject({ status: 0, out: expect.stringContaining('= done') });
-  const parts = ran.out.replaceAll('\r', '').split(/^= /m);
-  return { trace, parts: new Map(parts.map((part) => [part.split('\n')[0]!, part.split('\n').slice(1)])) };
-}
-
-const ofKind = <K extends EventKind>(events: readonly Stamped[], kind: K): EventOf<K>[] =>
-  events.flatMap(({ event }) => (event.kind === kind ? [event as EventOf<K>] : []));
+const recorded = (name: string, tap: string): Recorded =>
+  recordedAs(file(`${name}.trace`), [...linuxWith(file('guest.gz')), ...networks(tap)]);
 
 const PAYLOAD = ['ping', 'up', 'get', 'fetch'];
 

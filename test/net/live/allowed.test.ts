@@ -140,11 +140,11 @@ describe('whom a guest reaches by live=', () => {
     ['+', 'names no host'],
     ['a+'.repeat(70), 'more than 64'],
   ])('%j is refused', (live, why) => {
-    expect(() => driver.settle!(setupOf({ live }), undefined)).toThrow(why);
+    expect(() => driver.settle!(setupOf({ live }), {})).toThrow(why);
   });
 
   test('restrict=on forbids it', () => {
-    expect(() => driver.settle!(setupOf({ live: 'any', restrict: true }), undefined)).toThrow('restrict=on');
+    expect(() => driver.settle!(setupOf({ live: 'any', restrict: true }), {})).toThrow('restrict=on');
   });
 });
 

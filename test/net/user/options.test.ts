@@ -17,7 +17,7 @@ function given(options: string): UserNetSetup {
   return setupOf(setup);
 }
 
-const settle = (options: string): UserNetSetup => driver.settle!(given(options), undefined);
+const settle = (options: string): UserNetSetup => driver.settle!(given(options), {});
 
 /** Of `qemu-system-x86_64 -M none -netdev user,id=u,...`, 7.2. */
 const REFUSED: readonly (readonly [options: string, words: string])[] = [

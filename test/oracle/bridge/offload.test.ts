@@ -11,8 +11,10 @@ const EINVAL = 'errno 22';
 
 /** Two taps, the second of which is read as soon as there is something. */
 class Taps {
-  readonly #tap = driver.create({ client: 'p1', interface: 'p1', bridge: 'br0', vnet_hdr: true } as TapSetup);
-  #state: TapState = driver.atReset({} as TapSetup);
+  readonly #tap = driver.create({
+    ...{ clients: ['p1'], interface: 'p1', bridge: 'br0', vnet_hdr: true },
+  } as unknown as TapSetup);
+  #state: TapState = { ...driver.atReset({} as TapSetup), attached: ['p1'] };
 
   offload(flags: number): string[] {
     this.#state = { ...this.#state, offloads: flags };
@@ -28,7 +30,7 @@ class Taps {
       return packet;
     };
     const effects = {
-      framesWaiting: 0,
+      framesWaiting: () => 0,
       commit: () => undefined,
       dropPacket: () => void lines.push(EINVAL),
       newPacket: (packet: Pick<Packet, 'bytes'>) => add({ ...packet, number: packets.size, at: 'p1' }),

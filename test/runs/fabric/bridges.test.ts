@@ -16,6 +16,7 @@ const NOTHING = new Uint8Array(0);
 class Station implements Lane {
   readonly tickNs = 8;
   readonly isBridge = false;
+  readonly awaitsAlarm = false;
   readonly heard: { readonly ns: number; readonly said: string }[] = [];
   readonly inbox = new Inbox({ next: undefined, take: () => undefined });
   private readonly says: (readonly [ns: number, frame: Uint8Array])[];

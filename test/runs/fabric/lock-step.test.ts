@@ -32,6 +32,7 @@ describe('how far a machine may run', () => {
 class Talker implements Lane {
   readonly tickNs = 8;
   readonly isBridge = false;
+  readonly awaitsAlarm = false;
   readonly heard: string[] = [];
   private readonly machine: number;
   private readonly peers: readonly number[];
@@ -147,6 +148,7 @@ test.each(['1', '2', '3', '4', '5'])('what machines hear does not hang on when t
 class Ticker implements Lane {
   readonly tickNs = 8;
   readonly isBridge = false;
+  awaitsAlarm = false;
   readonly inbox = new Inbox({ next: undefined, take: () => undefined });
   taken = 0;
   private readonly everyNs: number;
@@ -222,10 +224,15 @@ describe('a machine that serves', () => {
 });
 
 test('of machines where nothing but timers that reach nobody goes on none is going to wake', () => {
-  const all = new LockStep([new Ticker(3 * MS, Infinity, true), new Ticker(MS, Infinity, true)], [link(0, 1, MS)]);
+  const sleeper = new Ticker(3 * MS, Infinity, true);
+  const all = new LockStep([sleeper, new Ticker(MS, Infinity, true)], [link(0, 1, MS)]);
   let turns = 0;
   while (all.step({ isHeld: false }).pause === 'slice') turns += 1;
   expect(turns).toBe(20_000);
+  sleeper.awaitsAlarm = true;
+  expect(all.step({ isHeld: false })).toEqual({ pause: 'slice' });
+  sleeper.awaitsAlarm = false;
+  expect(all.step({ isHeld: false })).toEqual({ pause: 'idle' });
   all.send(0, { kind: 'sim:frame_received', dev: 'to 1', bytes: new Uint8Array(1) });
   expect(all.step({ isHeld: false })).toEqual({ pause: 'slice' });
 });

@@ -13,11 +13,14 @@ const PROGRAM = fileURLToPath(new URL('../../guests/hostile-driver/driver.elf', 
 const CARDS = [
   '',
   ',disable-legacy=on,ioeventfd=off',
-  ',disable-modern=on,vectors=0',
+  ',disable-modern=on,vectors=0,mq=on',
   ',event_idx=off,indirect_desc=off',
   ',mrg_rxbuf=off,vectors=2,rx_queue_size=1024',
   ',page-per-vq=on',
+  ',mq=on',
 ] as const;
+/** Their taps have several queues. */
+const QUEUES: Readonly<Record<number, number>> = { 2: 2, 6: 3 };
 /** One of them is handed no headers. */
 const BARE = 1;
 
@@ -26,7 +29,8 @@ const MOST_NS = 200_000_000;
 /** A capture without frames: the header of a pcap of Ethernet. */
 const NO_FRAMES = Uint32Array.of(0xa1b2c3d4, 0x0004_0002, 0, 0, 0x4_0000, 1);
 
-const tap = (at: number): string => `tap,id=n${at},vhost=on${at === BARE ? ',vnet_hdr=off' : ''}`;
+const tap = (at: number): string =>
+  `tap,id=n${at},vhost=on,queues=${QUEUES[at] ?? 1}${at === BARE ? ',vnet_hdr=off' : ''}`;
 
 /** A machine with such cards, and somebody on the bridge who floods them. */
 export function vhostSetup(folder: string): CampaignSetup {

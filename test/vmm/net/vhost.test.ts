@@ -134,6 +134,15 @@ test('without messages the main loop hears of the signal, and drives the pin', (
   expect(driver.machine.state.vmm.pins['virtio-net-pci#0.intx']).toBe(true);
 });
 
+test('what the main loop has not heard of a signal when the rings are handed back it has heard then', () => {
+  const driver = new Driver().start({ hasMsix: false });
+  driver.send(1);
+  driver.serve(1);
+  driver.machine.setLink('virtio-net-pci.0', false);
+  expect(driver.machine.state.vmm.pins['virtio-net-pci#0.intx']).toBe(true);
+  expect(driver.ofKind('virtio_notify')).toMatchObject([{ queue: 1 }]);
+});
+
 const ELSEWHERE = firstOf(1, [
   ['outside of memory', [0xfe00_0000, RINGS[1]]],
   ['across its end', [64 * 2 ** 20 - 0x4800, RINGS[1]]],
