@@ -36,8 +36,8 @@ export interface RegionCode {
 }
 
 /**
- * Answers with constants, read from the record of one instruction while code is emitted for it. General registers are
- * where the region keeps them. What an instruction cannot do by itself is left to its handler, before any of it is done.
+ * Answers with constants, read from an instruction's record while code is emitted for it. General registers are where
+ * the region keeps them. What the instruction cannot do by itself is left to its handler, before any of it is done.
  */
 export class ConstantReader implements InstructionReader {
   /** The record at hand. */

@@ -5,7 +5,7 @@ import type { EngineMemory } from '../state/memory.ts';
 import type { FunctionBody } from '../wasm/module.ts';
 import type { Records } from './blocks.ts';
 import type { Form } from '../meanings/form.ts';
-import { buildRegion, type Learnt } from './region.ts';
+import { buildRegion, type Learnt, type Region } from './region.ts';
 import { regionModule } from './region-module.ts';
 import type { TierOptions } from './tier.ts';
 
@@ -34,6 +34,8 @@ export interface TierCounts {
   bytes: number;
   modules: number;
   dropped: number;
+  /** Modules WebAssembly would not have: after the first nothing more is translated. */
+  refused: number;
 }
 
 /** What a region is entered by: its record, and the copy that does what the record did. */
@@ -42,19 +44,22 @@ interface Entry {
   readonly shadow: number;
   readonly page: CodePage;
   readonly slot: number;
+  /** Slot of what the record did. */
+  readonly handler: number;
 }
 
 /** The second tier: translates code that is executed often, and forgets it when its bytes change. */
 export class Translator {
-  readonly counts: TierCounts = { regions: 0, instructions: 0, bytes: 0, modules: 0, dropped: 0 };
+  readonly counts: TierCounts = { regions: 0, instructions: 0, bytes: 0, modules: 0, dropped: 0, refused: 0 };
   private readonly parts: TranslatorParts;
   private readonly learnt: Learnt = { flags: new Map(), forks: new Set(), refused: new Set() };
   private readonly free: number[] = [];
   private nextSlot: number;
   /** By the record that is an entry. */
-  private readonly entries = new Map<number, Entry & { readonly handler: number }>();
+  private readonly entries = new Map<number, Entry>();
   private readonly byPage = new Map<CodePage, Entry[]>();
-  private waiting: number[] = [];
+  /** Records that are hot, and the page of each. */
+  private readonly waiting = new Map<number, CodePage>();
   private readonly records: Omit<Records, 'isLong'>;
 
   constructor(parts: TranslatorParts) {
@@ -85,49 +90,47 @@ export class Translator {
 
   /** Code at a record has become hot. Returns the record to go on with. */
   hot(record: number): number {
-    if (this.parts.options.threshold === 0 || this.entries.has(record)) return record;
+    const { options } = this.parts;
+    if (options.threshold === 0 || this.counts.refused > 0 || this.entries.has(record)) return record;
     // Still hot after as much again: it waits no longer for company.
-    const isAgain = this.waiting.includes(record);
-    if (!isAgain) {
-      this.waiting.push(record);
-      this.parts.memory.view.setUint16(record + L.R_HEAT, this.parts.options.threshold, true);
+    const isAgain = this.waiting.has(record);
+    const page = isAgain ? undefined : this.parts.pageOf(record);
+    if (page !== undefined) {
+      this.waiting.set(record, page);
+      this.parts.memory.view.setUint16(record + L.R_HEAT, options.threshold, true);
     }
-    if (isAgain || this.waiting.length >= this.parts.options.batch) this.translate();
+    if (isAgain || this.waiting.size >= options.batch) this.translate();
     return record;
   }
 
   private translate(): void {
     const bodies: FunctionBody[] = [];
-    const made: (Entry & { readonly handler: number })[] = [];
-    for (const record of this.waiting) {
-      const page = this.parts.pageOf(record);
-      if (page === undefined || this.entries.has(record) || this.nextSlot >= this.parts.tableSlots) continue;
+    const made: Entry[] = [];
+    for (const [record, page] of this.waiting) {
       const entry = this.entryAt(record, page);
       if (entry === undefined) continue;
-      const isLong = (page.mode & MODE.size) === 2;
-      const region = buildRegion(
-        { ...this.records, isLong },
-        record,
-        this.original,
-        this.learnt,
-        this.parts.options.limit,
-      );
+      const region = this.regionAt(entry);
       if (region === undefined) {
-        this.entries.delete(record);
-        this.free.push(entry.slot);
+        this.drop(entry);
         continue;
       }
       this.counts.instructions += region.instructions;
       bodies.push(region.body);
       made.push(entry);
     }
-    this.waiting = [];
+    this.waiting.clear();
     if (bodies.length > 0) this.install(bodies, made);
   }
 
+  private regionAt({ record, page }: Entry): Region | undefined {
+    const records = { ...this.records, isLong: (page.mode & MODE.size) === 2 };
+    return buildRegion(records, record, this.original, this.learnt, this.parts.options.limit);
+  }
+
   /** From now on the record counts as an entry, whose handler is elsewhere. */
-  private entryAt(record: number, page: CodePage): (Entry & { readonly handler: number }) | undefined {
-    if (this.formAt(record) === undefined) return undefined;
+  private entryAt(record: number, page: CodePage): Entry | undefined {
+    const hasSlot = this.free.length > 0 || this.nextSlot < this.parts.tableSlots;
+    if (!hasSlot || this.entries.has(record) || this.formAt(record) === undefined) return undefined;
     const handler = this.slotOf(record);
     const shadow = this.parts.shadow(record, page);
     if (shadow === 0) return undefined;
@@ -135,14 +138,18 @@ export class Translator {
     this.entries.set(record, entry);
     return entry;
   }
+  private drop({ record, slot }: Entry): void {
+    this.entries.delete(record);
+    this.free.push(slot);
+  }
 
-  private install(bodies: readonly FunctionBody[], made: readonly (Entry & { readonly handler: number })[]): void {
-    const binary = regionModule(
-      bodies,
-      made.map(({ slot }) => slot),
-      this.parts.tableSlots,
-    );
-    this.parts.bind(binary);
+  private install(bodies: readonly FunctionBody[], made: readonly Entry[]): void {
+    const slots = made.map(({ slot }) => slot);
+    const binary = regionModule(bodies, slots, this.parts.tableSlots);
+    if (!this.isBound(binary)) {
+      for (const entry of made) this.drop(entry);
+      return;
+    }
     this.counts.modules += 1;
     this.counts.bytes += binary.length;
     this.counts.regions += made.length;
@@ -153,23 +160,30 @@ export class Translator {
       else list.push(entry);
     }
   }
+  private isBound(binary: Uint8Array): boolean {
+    try {
+      this.parts.bind(binary);
+      return true;
+    } catch {
+      // Memory runs short, say: the handlers can do it all.
+      this.counts.refused += 1;
+      return false;
+    }
+  }
 
   /** What was decoded of a page is not true any more. */
   forget(page: CodePage): void {
-    for (const { record, slot } of this.byPage.get(page) ?? []) {
-      this.entries.delete(record);
-      this.free.push(slot);
-      this.counts.dropped += 1;
-    }
+    const entries = this.byPage.get(page) ?? [];
+    for (const entry of entries) this.drop(entry);
+    this.counts.dropped += entries.length;
     this.byPage.delete(page);
-    const records = new Set(page.records);
-    this.waiting = this.waiting.filter((record) => !records.has(record));
+    for (const [record, of] of this.waiting) if (of === page) this.waiting.delete(record);
   }
 
   /** No record is what it was. */
   forgetAll(): void {
     for (const page of [...this.byPage.keys()]) this.forget(page);
     this.entries.clear();
-    this.waiting = [];
+    this.waiting.clear();
   }
 }

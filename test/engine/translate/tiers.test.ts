@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import seedrandom from 'seedrandom';
 import { expect, test } from 'vitest';
-import type { GuestEngine, TierOptions } from '../../../src/engine/index.ts';
+import type { EngineOptions, GuestEngine } from '../../../src/engine/index.ts';
+import { instantiate } from '../../../src/host/wasm.ts';
 import { casesOf } from '../../how-long.ts';
 import { AT, engineWith, enterLongMode, LINEAR, NO_EVENT, putTables, registersOf, SLOT_BYTES } from '../long-mode.ts';
 import { program } from './programs.ts';
@@ -19,8 +20,8 @@ function seen(engine: GuestEngine): unknown {
 }
 
 /** An engine that stands before a program. */
-function standing(tier: TierOptions | undefined, code: readonly number[], seed: string): GuestEngine {
-  const engine = engineWith({ hostBytes: SLOT_BYTES, ...(tier === undefined ? {} : { tier }) });
+function standing(code: readonly number[], seed: string, options: Partial<EngineOptions> = {}): GuestEngine {
+  const engine = engineWith({ hostBytes: SLOT_BYTES, ...options });
   engine.addVcpu();
   putTables(engine, 0);
   enterLongMode(engine, 0, []);
@@ -49,6 +50,12 @@ function inPieces(engine: GuestEngine, pieces: () => number): unknown[] {
   return found;
 }
 
+/** Pieces of lengths drawn by a name. */
+function piecesOf(name: string): () => number {
+  const lengths = seedrandom.alea(name);
+  return () => (lengths() < 0.5 ? 1 + Math.floor(lengths() * 40) : 1000 + Math.floor(lengths() * 4000));
+}
+
 test('a guest cannot tell which tier runs it', { timeout: 3_600_000 }, () => {
   const random = seedrandom.alea(SEED);
   const totals = { regions: 0, instructions: 0 };
@@ -57,18 +64,28 @@ test('a guest cannot tell which tier runs it', { timeout: 3_600_000 }, () => {
     const code = program(random);
     const upTo = (most: number): number => 1 + Math.floor(random() * most);
     const tier = { threshold: upTo(4), batch: upTo(2), limit: 4 + upTo(200) };
-    const pieces = (): (() => number) => {
-      const lengths = seedrandom.alea(name);
-      return () => (lengths() < 0.5 ? 1 + Math.floor(lengths() * 40) : 1000 + Math.floor(lengths() * 4000));
-    };
-    const handled = standing(undefined, code, name);
-    const translated = standing(tier, code, name);
-    expect(inPieces(translated, pieces()), name).toEqual(inPieces(handled, pieces()));
+    const handled = standing(code, name);
+    const translated = standing(code, name, { tier });
+    expect(inPieces(translated, piecesOf(name)), name).toEqual(inPieces(handled, piecesOf(name)));
     const { counts } = translated.processor.translator;
+    expect(counts.refused).toBe(0);
     totals.regions += counts.regions;
     totals.instructions += counts.instructions;
     expect(handled.processor.translator.counts.regions).toBe(0);
   }
   console.log(`${PROGRAMS} programs, ${totals.regions} regions of ${totals.instructions} instructions`);
   expect(totals.regions).toBeGreaterThan(PROGRAMS);
+});
+
+test('where WebAssembly has no room for a module, the handlers run it all', () => {
+  const code = program(seedrandom.alea('refused'));
+  const refusing = standing(code, 'refused', {
+    tier: { threshold: 2, batch: 1 },
+    instantiate: (module, env) => {
+      if ('table' in env) throw new RangeError('out of memory');
+      return instantiate(module, env);
+    },
+  });
+  expect(inPieces(refusing, piecesOf('refused'))).toEqual(inPieces(standing(code, 'refused'), piecesOf('refused')));
+  expect(refusing.processor.translator.counts).toMatchObject({ regions: 0, refused: 1 });
 });
