@@ -59,6 +59,10 @@ export function commandTable(outcome: Outcome): Command {
     .version(`Retrovisor ${VERSION}`, '-V, --version', 'print the version')
     .description('A hypervisor you can rewind: runs x86-64 guests, records every run, replays it bit for bit.')
     .option('--vm <name>', 'which machine of a recording of several; the same as FILE:NAME')
+    .option(
+      '--tier <word>',
+      'which tier of the engine runs guests: handlers, or translated[,threshold=N]; the guest cannot tell',
+    )
     .option('--no-pager', 'show long answers on a terminal as they come, without $PAGER')
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });

@@ -7,6 +7,7 @@ import { inSources } from '../host/source-places.ts';
 import { BrokenPipe, outputProblem, statusOf } from '../host/terminal.ts';
 import { machineFileIn } from './machine-file-in.ts';
 import { paged, pagerFor, withoutPager } from './pager.ts';
+import { withoutTier } from './tier-in.ts';
 import { OptionHelp, USAGE_STATUS, UsageProblem } from '../options/usage.ts';
 
 /** Where the package lies. */
@@ -15,12 +16,13 @@ const PROBLEM_STATUS = 1;
 const BROKEN_STATUS = 70;
 
 /** The command line `retrovisor`. Resolves to the process status. */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(given: readonly string[]): Promise<number> {
   // What is written at once fails a moment later.
   if (process.stdout.listenerCount('error') === 0) {
     process.stdout.once('error', (error) => process.exit(reported(outputProblem(error))));
   }
   try {
+    const argv = withoutTier(given);
     // What a command does not use is not loaded: a third of a second at every start.
     if (argv[0] === 'run') return await runAsked(argv.slice(1));
     const pager = pagerFor(argv);

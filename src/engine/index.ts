@@ -11,4 +11,5 @@ export type {
   WatchedValue,
 } from './core/debugger-stops.ts';
 export type { Writer } from './mmu/access.ts';
+export type { TierOptions } from './translate/tier.ts';
 export type { HandlerInstance, Instantiate } from './meanings/handlers.ts';

@@ -1,6 +1,7 @@
 import type { World } from '../runs/world.ts';
 import { IMAGE_FILES, sha256 } from './image-files.ts';
 import { HOST_NETWORK } from './network.ts';
+import { tierWanted } from './tier.ts';
 import { programDigest, VERSION } from './program.ts';
 import { compress, inflate, TRACE_FILES } from './trace-file.ts';
 import { instantiate } from './wasm.ts';
@@ -22,6 +23,9 @@ export const NODE: World = {
     return () => void process.off('exit', act);
   },
   instantiate,
+  get tier() {
+    return tierWanted();
+  },
   inflate,
   compress,
   sha256,

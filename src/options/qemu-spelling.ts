@@ -88,7 +88,7 @@ export function withTwoDashes(argv: readonly string[]): string[] {
 
 const OUR_VALUED = new Set([
   ...['--seed', '--trace', '--ticks', '--events', '--ns-per-tick', '--cost', '--wall-clock', '--type', '--kernel-name'],
-  ...['--allow-write'],
+  ...['--allow-write', '--tier'],
 ]);
 
 /** An option that is neither QEMU's, as far as it is here, nor ours: those have two dashes, or one letter. */

@@ -132,6 +132,7 @@ export function runCommand(name: string): Command {
     .addOption(
       new Option('--cost <name=ns>', `virtual nanoseconds of what the host does: ${costList()}`).argParser(collect),
     )
+    .option('--tier <word>', 'handlers, or translated[,threshold=N]: hot code is translated; the guest cannot tell')
     .option('--wall-clock <time>', "time at power-on: ISO form or seconds since 1970 (default: the host's)")
     .addOption(
       new Option(

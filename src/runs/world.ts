@@ -1,5 +1,5 @@
 import type { ImageFile } from '../block/image-file.ts';
-import type { Instantiate } from '../engine/index.ts';
+import type { Instantiate, TierOptions } from '../engine/index.ts';
 import type { ImageIdentity } from '../replay/trace/header.ts';
 import type { ByteSource, Inflate } from '../replay/trace/opened.ts';
 import type { ByteSink, Compress } from '../replay/trace/writer.ts';
@@ -214,6 +214,8 @@ export interface World {
   atExit(act: () => void): () => void;
   /** The engine's handlers, made to run. */
   readonly instantiate: Instantiate;
+  /** How the engine translates code that is executed often; undefined: not at all. */
+  readonly tier?: Partial<TierOptions> | undefined;
   readonly inflate: Inflate;
   readonly compress: Compress;
   /** In hexadecimal digits. */

@@ -3,7 +3,7 @@ import { importsOf, PRODUCT } from './sources.ts';
 
 /** The engine's rooms, lowest first: one imports those before it. Files outside of rooms import them all. */
 const ROOMS = [
-  ...['wasm', 'state', 'mmu', 'emit', 'meanings', 'code'],
+  ...['wasm', 'state', 'mmu', 'emit', 'meanings', 'code', 'translate'],
   ...['float', 'x87', 'core', 'assists', 'processor'],
 ];
 /** What lies in no room: the door, and the processors of one machine. */

@@ -74,6 +74,10 @@ export class CodeCache {
   private readonly checkSlot: number;
   /** Page offsets at which instructions are decoded behind a check for a debugger's breakpoint. */
   private readonly checked = new Uint8Array(4096);
+  /** Taken branches to an instruction until it counts as hot; 0: as many as there can be. */
+  heat = 0;
+  /** Hears of pages whose decoded code is forgotten. */
+  onForget: { forget(page: CodePage): void; forgetAll(): void } | undefined;
   /** Instructions decoded since the start, for statistics. */
   decoded = 0;
   /** Pages decoded, in whatever mode. */
@@ -136,6 +140,7 @@ export class CodeCache {
   /** Forget everything. No record may be running but those that return at once to a fresh lookup. */
   flush(): void {
     for (const hostPage of [...this.pages.keys(), ...this.enders.keys()]) this.onUnwatch(hostPage);
+    this.onForget?.forgetAll();
     this.pages.clear();
     this.enders.clear();
     this.sites.clear();
@@ -251,6 +256,22 @@ export class CodeCache {
     }
   }
 
+  /** A copy of a record that leads back behind it, which its page forgets with it; 0: there is no room for one. */
+  shadow(record: number, page: CodePage): number {
+    if (!this.hasRoom()) return 0;
+    const at = this.allocate(page);
+    this.memory.u8.copyWithin(at, record, record + L.RECORD);
+    const site = this.sites.get(record);
+    if (site !== undefined) this.sites.set(at, site);
+    const back = this.pseudo(page, this.memory.view.getUint16(record + L.R_NEXT, true), this.gotoSlot);
+    this.memory.view.setUint32(back + L.R_TARGET, record + L.RECORD, true);
+    return at;
+  }
+  /** The page a record of this mode is of. */
+  pageOf(record: number, mode: number): CodePage | undefined {
+    return this.pages.get(this.memory.u32[(record + L.R_PAGE) >>> 2] as number)?.find((page) => page.mode === mode);
+  }
+
   private writeInstruction(page: CodePage, at: number, d: DecodedInstruction, offset: number): void {
     const choice = select(d, page.mode);
     const slot = 'key' in choice ? this.slots.get(choice.key) : undefined;
@@ -262,6 +283,7 @@ export class CodeCache {
     writeRecord(this.memory, at, d, offset, slot);
     if (FALLS_BACK.has(d.mnemonic)) this.sites.set(at, { name: d.mnemonic, instruction: d });
     this.memory.view.setUint32(at + L.R_PAGE, page.hostPage, true);
+    this.memory.view.setUint16(at + L.R_HEAT, this.heat, true);
     const target = d.operands[0];
     if (target?.kind !== 'near' || (page.mode & MODE.bounded) !== 0) return;
     // What IP cuts may lead elsewhere from the same page.
@@ -364,6 +386,7 @@ export class CodeCache {
 
   private forget(page: CodePage): void {
     const { view, u32 } = this.memory;
+    this.onForget?.forget(page);
     for (const record of page.records) {
       view.setUint16(record + L.R_HANDLER, this.resumeSlot, true);
       this.sites.delete(record);

@@ -25,7 +25,8 @@ export type Condition = (typeof CONDITIONS)[number];
 /** Operand sizes in bytes. */
 export type Size = 1 | 2 | 4 | 8 | 10 | 16;
 
-const CIN_BITS = -0x7ffffffffffffff0n; // bit 63 and bit 4
+/** What of a carry-in vector is kept. */
+export const CIN_BITS = -0x7ffffffffffffff0n; // bit 63 and bit 4
 
 /** Status flags in their lazy form, over the words of the register block. See layout.ts. */
 export class FlagBuilder extends FunctionBuilder {
@@ -69,10 +70,14 @@ export class FlagBuilder extends FunctionBuilder {
   /** a + b (+ carry in): result and all status flags. */
   addWithFlags(a: V, b: V, size: Size, carryIn?: V): V {
     const { result, carry } = this.sumAndCarry(a, b, size, carryIn);
-    this.setLazyFlags(this.wide(result, size), this.carries(a, b, result, size), carry);
+    this.flagsOf(a, b, result, size, carry);
     return result;
   }
-  private sumAndCarry(a: V, b: V, size: Size, carryIn?: V): { result: V; carry: V } {
+  /** Status flags of a sum or a difference. */
+  protected flagsOf(a: V, b: V, result: V, size: Size, carry: V): void {
+    this.setLazyFlags(this.wide(result, size), this.carries(a, b, result, size), carry);
+  }
+  protected sumAndCarry(a: V, b: V, size: Size, carryIn?: V): { result: V; carry: V } {
     if (size < 4) {
       let sum = this.add(a, b);
       if (carryIn !== undefined) sum = this.add(sum, carryIn);
@@ -97,7 +102,7 @@ export class FlagBuilder extends FunctionBuilder {
       borrow = this.or(borrow, this.and(this.eqz(low), borrowIn));
     }
     if (size < 4) result = this.zeroExtend(result, size as Width);
-    this.setLazyFlags(this.wide(result, size), this.carries(a, b, result, size), borrow);
+    this.flagsOf(a, b, result, size, borrow);
     return result;
   }
   logicFlags(result: V, size: Size): void {

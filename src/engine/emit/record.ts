@@ -2,7 +2,7 @@ import * as L from '../state/layout.ts';
 import type { FunctionBuilder, V, Width } from '../wasm/function-builder.ts';
 import type { Size } from './flag-builder.ts';
 import type { InstructionReader, Ordinal, Tier } from './reader.ts';
-import { FN, GLOBAL } from './shared.ts';
+import { ASSIST_HOT, FN, GLOBAL } from './shared.ts';
 
 /**
  * Answers with loads from a micro-op record, the parameter of the function: a handler, which serves every instruction
@@ -99,12 +99,18 @@ export class RecordReader implements InstructionReader {
   takeBranch(): void {
     const { f } = this;
     const target = this.field(L.R_TARGET, 4);
-    f.if(target, () => f.return(target));
+    f.if(target, () => {
+      countHeat(f, target);
+      f.return(target);
+    });
     f.return(f.call(FN.branch, [this.record], 'i32'));
   }
   takeBranchTo(rip: V): void {
     const target = this.field(L.R_TARGET, 4);
-    this.f.if(target, () => this.f.return(target));
+    this.f.if(target, () => {
+      countHeat(this.f, target);
+      this.f.return(target);
+    });
     this.jump(rip);
   }
   jump(rip: V): void {
@@ -127,6 +133,13 @@ export class RecordReader implements InstructionReader {
   routine(id: V): V {
     return this.f.call(FN.assist, [id, this.record], 'i32');
   }
+}
+
+/** A branch is taken to a record: when that has happened often enough, somebody else says what to go on with. */
+export function countHeat(f: FunctionBuilder, record: V): void {
+  const left = f.sub(f.load('i32', record, 2, L.R_HEAT), f.i32(1));
+  f.store(record, left, 2, L.R_HEAT);
+  f.if(f.eqz(left), () => f.return(f.call(FN.assist, [f.i32(ASSIST_HOT), record], 'i32')));
 }
 
 /** The handlers. */

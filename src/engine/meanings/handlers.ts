@@ -1,6 +1,8 @@
 import { invariant } from '../../base/invariant.ts';
 import { MeaningBuilder } from '../emit/builder.ts';
-import { HANDLERS, type RecordReader } from '../emit/record.ts';
+import { CIN_BITS, FlagBuilder } from '../emit/flag-builder.ts';
+import { countHeat, HANDLERS, type RecordReader } from '../emit/record.ts';
+import { type Form, formOf } from './form.ts';
 import { FN, GLOBAL } from '../emit/shared.ts';
 import * as L from '../state/layout.ts';
 import { ARITHMETIC } from './arithmetic.ts';
@@ -14,7 +16,8 @@ import { PSEUDO } from './pseudo.ts';
 import { stringMeanings } from './strings.ts';
 import { VECTOR } from './vector.ts';
 import type { CompiledModule } from '../wasm/compiled.ts';
-import { FunctionBuilder } from '../wasm/function-builder.ts';
+import { FunctionBuilder, type V } from '../wasm/function-builder.ts';
+import { PARKED_DIFFERENCE, PARKED_SHIFT } from '../emit/parked-flags.ts';
 import { assembleModule, type FunctionBody, type ImportedFunction } from '../wasm/module.ts';
 import { SEG } from '../../x86/registers.ts';
 import { VECTOR as EXCEPTION } from '../../x86/exceptions.ts';
@@ -34,17 +37,26 @@ const IMPORTS: readonly ImportedFunction[] = [
 export interface HandlerBinary {
   readonly bytes: Uint8Array;
   readonly slots: ReadonlyMap<string, number>;
+  /** What each slot's handler does, by slot; undefined: it serves no instruction. */
+  readonly forms: readonly (Form | undefined)[];
 }
 
 /** The handlers compiled: what every engine of the process instantiates, whatever the size of its memory. */
 export interface HandlerModule {
   readonly module: CompiledModule;
   readonly slots: ReadonlyMap<string, number>;
+  readonly forms: readonly (Form | undefined)[];
 }
 
 /** The handlers bound to the memory of one engine. */
 export interface HandlerInstance {
   dispatch(record: number): number;
+  /** The record of a rip. */
+  readonly lookup: unknown;
+  /** Works out flags that were put off. */
+  readonly settle: unknown;
+  /** The handlers by slot, with room for regions of translated code. */
+  readonly table: unknown;
   ticks: { value: number };
   fault: { value: number };
   context: { value: bigint };
@@ -58,27 +70,31 @@ let compiled: HandlerModule | undefined;
 /** Every handler, emitted and compiled when first asked for. They depend on nothing but the code. */
 export function handlerModule(): HandlerModule {
   if (compiled === undefined) {
-    const { bytes, slots } = buildHandlers();
-    compiled = { module: new WebAssembly.Module(bytes as BufferSource), slots };
+    const { bytes, slots, forms } = buildHandlers();
+    compiled = { module: new WebAssembly.Module(bytes as BufferSource), slots, forms };
   }
   return compiled;
 }
 
 /** Build every handler. Deterministic: same tables, same bytes. */
 export function buildHandlers(): HandlerBinary {
-  const functions: FunctionBody[] = [lookupFunction(), branchFunction(), segmentFunction(), dispatchFunction()];
+  const functions: FunctionBody[] = [
+    ...[lookupFunction(), branchFunction(), segmentFunction(), dispatchFunction(), settleFunction()],
+  ];
   const slots = new Map<string, number>();
   const table: number[] = [];
-  const add: Add = (key, emit) => {
+  const forms: (Form | undefined)[] = [];
+  const add: Add = (key, emit, isPseudo = false) => {
     const m = new MeaningBuilder(HANDLERS);
     emit(m);
     invariant(!slots.has(key), 'a handler has one meaning', { key });
     slots.set(key, table.length);
     table.push(IMPORTS.length + functions.length);
     functions.push(m.finish());
+    forms.push(isPseudo ? undefined : formOf(key, emit as (m: MeaningBuilder) => void));
   };
   for (const meaning of MEANINGS) addMeaning(meaning, add);
-  for (const { name, emit } of PSEUDO) add(handlerKey(name, [], []), emit);
+  for (const { name, emit } of PSEUDO) add(handlerKey(name, [], []), emit, true);
   for (const meaning of MORE_MEANINGS) addMeaning(meaning, add);
   for (const { key, emit } of stringMeanings()) add(key, emit);
   invariant(table.length < 65536, 'a handler index has 16 bits', { handlers: table.length });
@@ -88,10 +104,19 @@ export function buildHandlers(): HandlerBinary {
     { type: 'i64', name: 'context' },
   ] as const;
   const memoryPages = L.HOST_MEMORY / 65536;
-  return { bytes: assembleModule({ imports: IMPORTS, functions, globals, table, memoryPages }), slots };
+  const elements = [{ slot: 0, functions: table }];
+  const parts = { imports: IMPORTS, functions, globals, elements, memoryPages };
+  return {
+    bytes: assembleModule({ ...parts, table: { imported: false, slots: table.length + REGION_SLOTS } }),
+    slots,
+    forms,
+  };
 }
 
-type Add = (key: string, emit: (m: MeaningBuilder<RecordReader>) => void) => void;
+/** Slots behind the handlers for regions of translated code. */
+export const REGION_SLOTS = 16384;
+
+type Add = (key: string, emit: (m: MeaningBuilder<RecordReader>) => void, isPseudo?: boolean) => void;
 
 function addMeaning(meaning: Meaning, add: Add): void {
   for (const sizes of meaning.sizes) {
@@ -118,12 +143,13 @@ function lookupFunction(): FunctionBody {
     const record = f.load('i32', f.add(table, f.shl(offset, f.i32(2))), 4);
     f.if(record, () => {
       f.store(zero, f.sub(rip, f.extendU(offset)), 8, L.RIP_PAGE);
+      countHeat(f, record);
       f.return(record);
     });
   });
   f.store(zero, rip, 8, L.RIP);
   f.result(f.call(FN.resolve, [], 'i32'));
-  return f.finish();
+  return f.finish('lookup');
 }
 
 /** Take the near relative branch of a record whose target is not linked. */
@@ -183,4 +209,18 @@ function dispatchFunction(): FunctionBody {
   });
   f.trap();
   return f.finish('dispatch');
+}
+
+/** Flags of a sum or a difference that a region put off: what was parked, and its two values. See `parked-flags.ts`. */
+function settleFunction(): FunctionBody {
+  const f = new FlagBuilder({ params: ['i32', 'i64', 'i64'], results: [] });
+  const [parked, a, b] = [f.param(0), f.param(1), f.param(2)];
+  const unused = f.extendU(f.shrU(parked, f.i32(PARKED_SHIFT)));
+  const top = (v: V): V => f.shl(v, unused);
+  const isSum = f.eqz(f.and(parked, f.i32(PARKED_DIFFERENCE)));
+  const result = f.select(isSum, f.add(a, b), f.sub(a, b));
+  const carry = f.select(isSum, f.ltU(top(result), top(a)), f.ltU(top(a), top(b)));
+  const wide = (v: V): V => f.shrS(top(v), unused);
+  f.setLazyFlags(wide(result), f.and(wide(f.xor(f.xor(a, b), result)), f.i64(CIN_BITS)), carry);
+  return f.finish('settle');
 }

@@ -38,24 +38,22 @@ function shift(name: string, meaning: Shift): Meaning {
   };
 }
 
-const bit = (m: MeaningBuilder, value: V, index: V | number): V => {
-  const by = typeof index === 'number' ? m.i64(index) : index;
-  return m.wrap(m.and(m.shrU(value, by), m.i64(1)));
-};
+const bitAt = (m: MeaningBuilder, value: V, index: V): V => m.wrap(m.and(m.shrU(value, index), m.i64(1)));
+const bit = (m: MeaningBuilder, value: V, index: number): V => bitAt(m, value, m.i64(index));
 
 /** SHL: CF is the last bit out; OF = MSB(result) ^ CF. */
 const shiftLeft: Shift = (m, value, count, size) => {
   const bits = 8 * size;
   const result = m.shl(value, count);
   const carry =
-    size === 8 ? bit(m, value, m.sub(m.i64(64), count)) : m.and(m.wrap(m.shrU(result, m.i64(bits))), m.i32(1));
+    size === 8 ? bitAt(m, value, m.sub(m.i64(64), count)) : m.and(m.wrap(m.shrU(result, m.i64(bits))), m.i32(1));
   return { result, carry, overflow: m.xor(bit(m, result, bits - 1), carry) };
 };
 
 /** SHR: OF = MSB of the operand. For counts over 1 it is undefined; processors give MSB(r) ^ MSB-1(r). */
 const shiftRight: Shift = (m, value, count, size) => {
   const result = m.shrU(value, count);
-  const carry = bit(m, value, m.sub(count, m.i64(1)));
+  const carry = bitAt(m, value, m.sub(count, m.i64(1)));
   const bits = 8 * size;
   return { result, carry, overflow: m.xor(bit(m, result, bits - 1), bit(m, result, bits - 2)) };
 };
@@ -153,12 +151,12 @@ function throughCarry(
     const carried = m.shl(carryIn, m.sub(count, m.i64(1)));
     // value >> (bits + 1 - count)
     const low = farRight(value, m.add(rest, m.i64(1)));
-    return { result: m.or(m.or(high, carried), low), carry: bit(m, value, rest) };
+    return { result: m.or(m.or(high, carried), low), carry: bitAt(m, value, rest) };
   }
   const low = farRight(value, count);
   const carried = m.shl(carryIn, rest);
   const high = farLeft(value, m.add(rest, m.i64(1)));
-  return { result: m.or(m.or(low, carried), high), carry: bit(m, value, m.sub(count, m.i64(1))) };
+  return { result: m.or(m.or(low, carried), high), carry: bitAt(m, value, m.sub(count, m.i64(1))) };
 }
 
 /** SHLD and SHRD. For 16-bit operands and counts over 16 the result is undefined; this follows processors. */
@@ -189,25 +187,25 @@ function doubleShift(name: 'shld' | 'shrd'): Meaning {
 function joinedLeft(m: MeaningBuilder, a: V, b: V, count: V, size: Size): { result: V; carry: V } {
   if (size === 8) {
     const rest = m.sub(m.i64(64), count);
-    return { result: m.or(m.shl(a, count), m.shrU(b, rest)), carry: bit(m, a, rest) };
+    return { result: m.or(m.shl(a, count), m.shrU(b, rest)), carry: bitAt(m, a, rest) };
   }
   if (size === 4) {
     const both = m.shl(m.or(m.shl(a, m.i64(32)), b), count);
-    return { result: m.shrU(both, m.i64(32)), carry: bit(m, a, m.sub(m.i64(32), count)) };
+    return { result: m.shrU(both, m.i64(32)), carry: bitAt(m, a, m.sub(m.i64(32), count)) };
   }
   // a:b:a, 48 bits: counts 17..31 rotate the destination back in.
   const triple = m.or(m.or(m.shl(a, m.i64(32)), m.shl(b, m.i64(16))), a);
   const result = m.shrU(m.shl(triple, count), m.i64(32));
-  return { result, carry: bit(m, triple, m.sub(m.i64(48), count)) };
+  return { result, carry: bitAt(m, triple, m.sub(m.i64(48), count)) };
 }
 
 function joinedRight(m: MeaningBuilder, a: V, b: V, count: V, size: Size): { result: V; carry: V } {
   if (size === 8) {
     const rest = m.sub(m.i64(64), count);
-    return { result: m.or(m.shrU(a, count), m.shl(b, rest)), carry: bit(m, a, m.sub(count, m.i64(1))) };
+    return { result: m.or(m.shrU(a, count), m.shl(b, rest)), carry: bitAt(m, a, m.sub(count, m.i64(1))) };
   }
   const both = size === 4 ? m.or(m.shl(b, m.i64(32)), a) : m.or(m.or(m.shl(a, m.i64(32)), m.shl(b, m.i64(16))), a);
-  return { result: m.shrU(both, count), carry: bit(m, both, m.sub(count, m.i64(1))) };
+  return { result: m.shrU(both, count), carry: bitAt(m, both, m.sub(count, m.i64(1))) };
 }
 
 /** SARX SHLX SHRX RORX: no flags. */

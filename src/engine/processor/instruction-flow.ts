@@ -9,11 +9,13 @@ import type { DebuggerStops } from '../core/debugger-stops.ts';
 import type { Watched } from './debug-registers.ts';
 import { GuestFault, VECTOR } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
+import { ASSIST_HOT } from '../emit/shared.ts';
 import { ASSIST_DIVIDE_128 } from '../meanings/arithmetic.ts';
 import { ASSIST_BY_SITE, ASSIST_CHECK, ASSIST_CROSSING } from '../meanings/pseudo.ts';
 import { ASSIST_VECTOR } from '../meanings/vector/slow.ts';
 import { MMIO, type Mmu } from '../mmu/mmu.ts';
 import type { EngineMemory } from '../state/memory.ts';
+import type { Translator } from '../translate/translator.ts';
 import type { CpuState } from '../state/state.ts';
 import type { RunClock } from './run-clock.ts';
 import { NOTHING, type Stop, stopOf } from '../core/stop.ts';
@@ -30,6 +32,7 @@ export interface Executing extends Core, Watched {
   readonly clock: RunClock;
   /** What stopped the handlers. */
   stop: Stop;
+  readonly translator: Translator;
   /** A handler's access stopped it. */
   stopWith(stop: Stop): void;
 }
@@ -148,6 +151,7 @@ export class InstructionFlow {
       if (id === ASSIST_DIVIDE_128) return divide128(this.core) ? record + L.RECORD : 0;
       if (id === ASSIST_CROSSING) return this.crossing(record);
       if (id === ASSIST_CHECK) return this.check(record);
+      if (id === ASSIST_HOT) return this.core.translator.hot(record);
       if (id === ASSIST_VECTOR) {
         runSlow(this.core);
         return record + L.RECORD;

@@ -5,6 +5,9 @@ import { type ExecutionControls, NO_CONTROLS, type VmExit } from '../../x86/gues
 import { CodeCache } from '../code/cache.ts';
 import { hasErrorCode, VECTOR, vmExit } from '../core/fault.ts';
 import { type HandlerInstance, handlerModule, type Instantiate } from '../meanings/handlers.ts';
+import type { TierOptions } from '../translate/tier.ts';
+import { translatorFor } from '../translate/bound.ts';
+import type { Translator } from '../translate/translator.ts';
 import { DebugRegisters } from './debug-registers.ts';
 import { EventDelivery } from './event-delivery.ts';
 import { type Executing, InstructionFlow } from './instruction-flow.ts';
@@ -44,9 +47,11 @@ export class Processor extends LinearAccess implements Executing {
   /** Next 64 bits of the recorded entropy stream, for RDRAND and RDSEED. */
   seed: () => bigint = () => 0n;
 
-  constructor(memory: EngineMemory, eptWords: Uint32Array, instantiate: Instantiate) {
+  readonly translator: Translator;
+
+  constructor(memory: EngineMemory, eptWords: Uint32Array, instantiate: Instantiate, tier: TierOptions) {
     super(memory, new CpuState(memory));
-    const { module, slots } = handlerModule();
+    const { module, slots, forms } = handlerModule();
     this.wasm = instantiate(module, {
       memory: memory.memory,
       translate: (low: number, high: number, want: number) => {
@@ -94,6 +99,11 @@ export class Processor extends LinearAccess implements Executing {
       onWatch: (page) => this.mmu.watchCode(page),
       onUnwatch: (page) => this.mmu.unwatchCode(page),
       onFlush: () => this.mmu.flush(),
+    });
+    this.translator = translatorFor({
+      ...{ memory, handlers: this.wasm, forms, gotoSlot: slots.get('goto::') as number, instantiate, tier },
+      code: this.code,
+      mode: () => this.flow.codeMode,
     });
     this.clock = new RunClock(this, this.wasm.ticks);
     this.debug = new DebugRegisters(this);

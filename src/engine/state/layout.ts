@@ -154,6 +154,7 @@ export const R_IMM = 24; // i64
 export const R_TARGET = 32; // i32 record address, 0 = not linked
 export const R_WRAP = 36; // u8: shift that wraps the effective address (0, 32, 48)
 export const R_CUT = 37; // u8: the branch has 16-bit operand size, so that its target is cut to IP
+export const R_HEAT = 38; // u16: taken branches to it until it counts as hot; 0 stands for 65536
 export const R_NEXT = 40; // u16, page offset of the next instruction (may be 4096 and more)
 export const R_PAGE = 44; // i32, code page number, for invalidation
 export const R_BYTES = 48; // the instruction itself, up to 15 bytes

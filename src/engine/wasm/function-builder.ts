@@ -1,62 +1,24 @@
 import { invariant } from '../../base/invariant.ts';
-import { BINARY, COMPARE, fold, LOADS, SIGNED_LOADS, STORES, UNARY } from './opcodes.ts';
-import { type FunctionBody, type Signature, signedLeb, signedLeb64, unsignedLeb, type ValueType } from './module.ts';
+import { Emitter } from './emitter.ts';
+import { fold, foldCompare } from './fold.ts';
+import type { ValueType } from './module.ts';
+import { BINARY, COMPARE, LOADS, SIGNED_LOADS, STORES, UNARY } from './opcodes.ts';
+import { is64, isConstant, TYPE, typeNumber, type V } from './values.ts';
 
-/** A value while code is being emitted: a constant, or a WebAssembly local that is never written again. */
-export interface V {
-  readonly type: ValueType;
-  readonly local: number;
-  readonly constant?: bigint;
-}
-
-/** A local that may be written more than once. */
-export interface Variable {
-  readonly type: ValueType;
-  readonly local: number;
-}
+export type { V, Variable } from './values.ts';
 
 type IntegerType = 'i32' | 'i64';
 
 export type Width = 1 | 2 | 4 | 8;
 
-/** Emits one WebAssembly function, operation by operation; every result lands in a fresh local. */
-export class FunctionBuilder {
-  readonly code: number[] = [];
-  readonly locals: ValueType[] = [];
-  readonly signature: Signature;
-  private depth = 0;
-
-  constructor(signature: Signature) {
-    this.signature = signature;
-  }
-
-  finish(exported?: string): FunctionBody {
-    const body = { signature: this.signature, locals: this.locals, code: Uint8Array.from(this.code) };
-    return exported === undefined ? body : { ...body, exported };
-  }
-
-  param(index: number): V {
-    return { type: this.signature.params[index] as ValueType, local: index };
-  }
-
-  i32(value: number): V {
-    return { type: 'i32', local: -1, constant: BigInt.asUintN(32, BigInt(value)) };
-  }
-
-  i64(value: bigint | number): V {
-    return { type: 'i64', local: -1, constant: BigInt.asUintN(64, BigInt(value)) };
-  }
-
-  const(type: IntegerType, value: bigint | number): V {
-    return type === 'i32' ? this.i32(Number(BigInt.asIntN(32, BigInt(value)))) : this.i64(value);
-  }
-
+/** Emits one WebAssembly function, operation by operation. What constants come to is worked out while emitting. */
+export class FunctionBuilder extends Emitter {
   add(a: V, b: V): V {
-    if (isZero(b)) return a;
-    return isZero(a) ? b : this.binary('add', a, b);
+    if (this.isZero(b)) return a;
+    return this.isZero(a) ? b : this.binary('add', a, b);
   }
   sub(a: V, b: V): V {
-    return isZero(b) ? a : this.binary('sub', a, b);
+    return this.isZero(b) ? a : this.binary('sub', a, b);
   }
   mul(a: V, b: V): V {
     return this.binary('mul', a, b);
@@ -83,13 +45,13 @@ export class FunctionBuilder {
     return this.binary('xor', a, b);
   }
   shl(a: V, b: V): V {
-    return isZero(b) ? a : this.binary('shl', a, b);
+    return this.isZero(b) ? a : this.binary('shl', a, b);
   }
   shrS(a: V, b: V): V {
-    return isZero(b) ? a : this.binary('shrS', a, b);
+    return this.isZero(b) ? a : this.binary('shrS', a, b);
   }
   shrU(a: V, b: V): V {
-    return isZero(b) ? a : this.binary('shrU', a, b);
+    return this.isZero(b) ? a : this.binary('shrU', a, b);
   }
   rotl(a: V, b: V): V {
     return this.binary('rotl', a, b);
@@ -138,70 +100,49 @@ export class FunctionBuilder {
   }
 
   not(a: V): V {
-    return this.xor(a, this.const(integer(a), -1));
+    return this.xor(a, this.constants.make(is64(a), -1, -1));
   }
   neg(a: V): V {
-    return this.binary('sub', this.const(integer(a), 0), a);
+    return this.binary('sub', this.constants.make(is64(a), 0, 0), a);
   }
   eqz(a: V): V {
-    if (a.constant !== undefined) return this.i32(a.constant === 0n ? 1 : 0);
-    this.push(a);
-    this.code.push(a.type === 'i64' ? 0x50 : 0x45);
-    return this.pop('i32');
+    if (isConstant(a)) return this.i32(this.isZero(a) ? 1 : 0);
+    return this.raw(is64(a) ? 0x50 : 0x45, [a], 'i32');
   }
   wrap(a: V): V {
-    if (a.type === 'i32') return a;
-    if (a.constant !== undefined) return this.i32(Number(BigInt.asIntN(32, a.constant)));
-    return this.raw(0xa7, [a], 'i32');
+    if (!is64(a)) return a;
+    return isConstant(a) ? this.i32(this.constants.lowOf(a)) : this.raw(0xa7, [a], 'i32');
   }
   extendU(a: V): V {
-    if (a.type === 'i64') return a;
-    if (a.constant !== undefined) return this.i64(a.constant);
-    return this.raw(0xad, [a], 'i64');
+    if (is64(a)) return a;
+    return isConstant(a) ? this.constants.make(true, this.constants.lowOf(a), 0) : this.raw(0xad, [a], 'i64');
   }
   extendS(a: V): V {
-    if (a.type === 'i64') return a;
-    if (a.constant !== undefined) return this.i64(BigInt.asIntN(32, a.constant));
-    return this.raw(0xac, [a], 'i64');
+    if (is64(a)) return a;
+    if (!isConstant(a)) return this.raw(0xac, [a], 'i64');
+    return this.constants.make(true, this.constants.lowOf(a), this.constants.highOf(a));
   }
   /** Sign-extend the low `width` bytes inside the value's own type. */
   signExtend(a: V, width: Width): V {
-    if (a.constant !== undefined) {
-      return this.const(integer(a), BigInt.asIntN(width * 8, a.constant));
+    const wide = is64(a);
+    if (width === 8 || (width === 4 && !wide)) return a;
+    if (isConstant(a)) {
+      const low = (this.constants.lowOf(a) << (32 - 8 * width)) >> (32 - 8 * width);
+      return this.constants.make(wide, low, low >> 31);
     }
-    if (a.type === 'i32') {
-      if (width === 4) return a;
-      return this.raw(width === 1 ? 0xc0 : 0xc1, [a], 'i32');
-    }
-    if (width === 8) return a;
+    if (!wide) return this.raw(width === 1 ? 0xc0 : 0xc1, [a], 'i32');
     return this.raw(width === 1 ? 0xc2 : width === 2 ? 0xc3 : 0xc4, [a], 'i64');
   }
   /** Keep the low `width` bytes. */
   zeroExtend(a: V, width: Width): V {
-    if (width === 8 || (width === 4 && a.type === 'i32')) return a;
-    const mask = (1n << BigInt(width * 8)) - 1n;
-    return this.and(a, this.const(integer(a), mask));
+    const wide = is64(a);
+    if (width === 8 || (width === 4 && !wide)) return a;
+    return this.and(a, this.constants.make(wide, width === 4 ? -1 : (1 << (8 * width)) - 1, 0));
   }
   /** `condition` is an i32. */
   select(condition: V, yes: V, no: V): V {
-    if (condition.constant !== undefined) return condition.constant !== 0n ? yes : no;
-    this.push(yes);
-    this.push(no);
-    this.push(condition);
-    this.code.push(0x1b);
-    return this.pop(yes.type);
-  }
-  /** Any other opcode, operands pushed in order. */
-  raw(opcode: number | readonly number[], operands: readonly V[], result: ValueType): V {
-    for (const operand of operands) this.push(operand);
-    if (typeof opcode === 'number') this.code.push(opcode);
-    else this.code.push(...opcode);
-    return this.pop(result);
-  }
-  /** Without a result. */
-  effect(opcode: readonly number[], operands: readonly V[]): void {
-    for (const operand of operands) this.push(operand);
-    this.code.push(...opcode);
+    if (isConstant(condition)) return this.isZero(condition) ? no : yes;
+    return this.raw(0x1b, [yes, no, condition], this.typeOf(yes));
   }
 
   load(type: IntegerType, address: V, width: Width, offset = 0): V {
@@ -211,179 +152,78 @@ export class FunctionBuilder {
     return this.access(SIGNED_LOADS[type][width], type, address, offset);
   }
   store(address: V, value: V, width: Width, offset = 0): void {
-    const form = STORES[integer(value)][width];
-    invariant(form !== undefined, 'the store is as wide as its value', { width, type: value.type });
+    const form = STORES[is64(value) ? 'i64' : 'i32'][width];
+    invariant(form !== undefined, 'the store is as wide as its value');
     this.push(address);
     this.push(value);
-    this.code.push(form[0], form[1]);
-    unsignedLeb(this.code, offset);
+    this.code.byte(form[0]);
+    this.code.byte(form[1]);
+    this.code.unsigned(offset);
   }
   loadVector(address: V, offset = 0): V {
     this.push(address);
-    this.code.push(0xfd, 0x00, 0);
-    unsignedLeb(this.code, offset);
-    return this.pop('v128');
+    this.vectorAccess(0x00, offset);
+    return this.pop(TYPE.v128);
   }
   storeVector(address: V, value: V, offset = 0): void {
     this.push(address);
     this.push(value);
-    this.code.push(0xfd, 0x0b, 0);
-    unsignedLeb(this.code, offset);
+    this.vectorAccess(0x0b, offset);
+  }
+  private vectorAccess(opcode: number, offset: number): void {
+    this.code.byte(0xfd);
+    this.code.byte(opcode);
+    this.code.byte(0);
+    this.code.unsigned(offset);
   }
   /** A SIMD operation (0xfd prefix). */
   simd(opcode: number, operands: readonly V[], result: ValueType = 'v128', immediates: readonly number[] = []): V {
     for (const operand of operands) this.push(operand);
-    this.code.push(0xfd);
-    unsignedLeb(this.code, opcode);
-    this.code.push(...immediates);
-    return this.pop(result);
+    this.code.reserve();
+    this.code.byte(0xfd);
+    this.code.unsigned(opcode);
+    for (const byte of immediates) this.code.byte(byte);
+    return this.pop(TYPE[result]);
   }
   vectorConstant(bytes: readonly number[]): V {
-    this.code.push(0xfd, 0x0c, ...bytes);
-    return this.pop('v128');
+    return this.simd(0x0c, [], 'v128', bytes);
   }
 
-  variable(type: ValueType, initial?: V): Variable {
-    const local = this.fresh(type);
-    if (initial !== undefined) this.set({ type, local }, initial);
-    return { type, local };
-  }
-  get(variable: Variable): V {
-    this.code.push(0x20);
-    unsignedLeb(this.code, variable.local);
-    return this.pop(variable.type);
-  }
-  set(variable: Variable, value: V): void {
-    this.push(value);
-    this.code.push(0x21);
-    unsignedLeb(this.code, variable.local);
-  }
-  globalGet(index: number, type: ValueType): V {
-    this.code.push(0x23);
-    unsignedLeb(this.code, index);
-    return this.pop(type);
-  }
-  globalSet(index: number, value: V): void {
-    this.push(value);
-    this.code.push(0x24);
-    unsignedLeb(this.code, index);
-  }
-
-  if(condition: V, then: () => void, otherwise?: () => void): void {
-    this.push(condition);
-    this.code.push(0x04, 0x40);
-    this.nested(then);
-    if (otherwise !== undefined) {
-      this.code.push(0x05);
-      this.nested(otherwise);
-    }
-    this.code.push(0x0b);
-  }
-  /** `body` gets a function that leaves the block when its condition is true. */
-  block(body: (leaveIf: (condition?: V) => void) => void): void {
-    this.code.push(0x02, 0x40);
-    this.labelled(body);
-    this.code.push(0x0b);
-  }
-  /** `body` gets a function that starts the loop again when its condition is true. */
-  loop(body: (againIf: (condition?: V) => void) => void): void {
-    this.code.push(0x03, 0x40);
-    this.labelled(body);
-    this.code.push(0x0b);
-  }
-  return(value?: V): void {
-    if (value !== undefined) this.push(value);
-    this.code.push(0x0f);
-  }
-  call(index: number, operands: readonly V[], result?: ValueType): V {
-    for (const operand of operands) this.push(operand);
-    this.code.push(0x10);
-    unsignedLeb(this.code, index);
-    return result === undefined ? this.i32(0) : this.pop(result);
-  }
-  /** Call through table 0 a function of type 0: (i32) -> i32. */
-  callHandler(argument: V, slot: V): V {
-    this.push(argument);
-    this.push(slot);
-    this.code.push(0x11, 0, 0);
-    return this.pop('i32');
-  }
-  /** Leave the value on the stack as the function's result. */
-  result(value: V): void {
-    this.push(value);
-  }
-  trap(): void {
-    this.code.push(0x00);
-  }
-  push(value: V): void {
-    if (value.constant !== undefined) {
-      if (value.type === 'i32') {
-        this.code.push(0x41);
-        signedLeb(this.code, Number(BigInt.asIntN(32, value.constant)));
-      } else {
-        this.code.push(0x42);
-        signedLeb64(this.code, value.constant);
-      }
-      return;
-    }
-    this.code.push(0x20);
-    unsignedLeb(this.code, value.local);
-  }
-
-  private pop(type: ValueType): V {
-    const local = this.fresh(type);
-    this.code.push(0x21);
-    unsignedLeb(this.code, local);
-    return { type, local };
-  }
-  private fresh(type: ValueType): number {
-    this.locals.push(type);
-    return this.signature.params.length + this.locals.length - 1;
-  }
   private binary(name: keyof typeof BINARY, a: V, b: V): V {
-    invariant(a.type === b.type, 'operands have one type', { name, a: a.type, b: b.type });
-    if (a.constant !== undefined && b.constant !== undefined) {
-      const folded = fold(name, integer(a), a.constant, b.constant);
-      if (folded !== undefined) return this.const(integer(a), folded);
+    this.sameType(a, b);
+    if (isConstant(a) && isConstant(b)) {
+      const folded = fold(this.constants, name, a, b);
+      if (folded !== undefined) return folded;
     }
-    return this.raw(BINARY[name][a.type === 'i64' ? 1 : 0], [a, b], a.type);
+    return this.two(BINARY[name][typeNumber(a) as 0 | 1], a, b, typeNumber(a));
   }
   private compare(name: keyof typeof COMPARE, a: V, b: V): V {
-    invariant(a.type === b.type, 'operands have one type', { name, a: a.type, b: b.type });
-    return this.raw(COMPARE[name][a.type === 'i64' ? 1 : 0], [a, b], 'i32');
+    this.sameType(a, b);
+    if (isConstant(a) && isConstant(b)) return this.i32(foldCompare(this.constants, name, a, b) ? 1 : 0);
+    return this.two(COMPARE[name][typeNumber(a) as 0 | 1], a, b, TYPE.i32);
+  }
+  private two(opcode: number, a: V, b: V, result: number): V {
+    this.push(a);
+    this.push(b);
+    this.opcode(opcode);
+    return this.pop(result);
+  }
+  private sameType(a: V, b: V): void {
+    if (typeNumber(a) !== typeNumber(b)) {
+      invariant(false, 'operands have one type', { a: this.typeOf(a), b: this.typeOf(b) });
+    }
   }
   private unary(name: keyof typeof UNARY, a: V): V {
-    return this.raw(UNARY[name][a.type === 'i64' ? 1 : 0], [a], a.type);
+    this.push(a);
+    this.opcode(UNARY[name][is64(a) ? 1 : 0]);
+    return this.pop(typeNumber(a));
   }
   private access(form: readonly [number, number] | undefined, type: IntegerType, address: V, offset: number): V {
-    invariant(form !== undefined, 'the load is no wider than its type', { type });
+    if (form === undefined) invariant(false, 'the load is no wider than its type', { type });
     this.push(address);
-    this.code.push(form[0], form[1]);
-    unsignedLeb(this.code, offset);
-    return this.pop(type);
+    this.code.byte(form[0]);
+    this.code.byte(form[1]);
+    this.code.unsigned(offset);
+    return this.pop(TYPE[type]);
   }
-  private nested(body: () => void): void {
-    this.depth++;
-    body();
-    this.depth--;
-  }
-  private labelled(body: (branch: (condition?: V) => void) => void): void {
-    this.depth++;
-    const here = this.depth;
-    body((condition) => {
-      if (condition !== undefined) this.push(condition);
-      this.code.push(condition === undefined ? 0x0c : 0x0d);
-      unsignedLeb(this.code, this.depth - here);
-    });
-    this.depth--;
-  }
-}
-
-function integer(value: V): IntegerType {
-  invariant(value.type === 'i32' || value.type === 'i64', 'the value is an integer', { type: value.type });
-  return value.type as IntegerType;
-}
-
-function isZero(value: V): boolean {
-  return value.constant === 0n;
 }

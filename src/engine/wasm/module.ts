@@ -1,52 +1,13 @@
 /** Writes the WebAssembly binary format. WebAssembly Core Specification 2.0, chapter 5. */
+import { CodeBuffer } from './code-buffer.ts';
 
 export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
 
-const TYPE_CODE: Readonly<Record<ValueType, number>> = {
-  i32: 0x7f,
-  i64: 0x7e,
-  f32: 0x7d,
-  f64: 0x7c,
-  v128: 0x7b,
-};
-
-/** Append an unsigned LEB128. */
-export function unsignedLeb(out: number[], value: number): void {
-  let rest = value;
-  while (rest >= 0x80) {
-    out.push((rest & 0x7f) | 0x80);
-    rest = Math.floor(rest / 128);
-  }
-  out.push(rest);
-}
-
-/** Append a signed LEB128 of a 32-bit value. */
-export function signedLeb(out: number[], value: number): void {
-  let rest = value | 0;
-  for (;;) {
-    const low = rest & 0x7f;
-    rest >>= 7;
-    if ((rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0)) {
-      out.push(low);
-      return;
-    }
-    out.push(low | 0x80);
-  }
-}
-
-/** Append a signed LEB128 of a 64-bit value. */
-export function signedLeb64(out: number[], value: bigint): void {
-  let rest = BigInt.asIntN(64, value);
-  for (;;) {
-    const low = Number(rest & 0x7fn);
-    rest >>= 7n;
-    if ((rest === 0n && (low & 0x40) === 0) || (rest === -1n && (low & 0x40) !== 0)) {
-      out.push(low);
-      return;
-    }
-    out.push(low | 0x80);
-  }
-}
+const TYPE_CODE: Readonly<Record<ValueType, number>> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+/** By the numbers of `values.ts`. */
+const LOCAL_CODE = [0x7f, 0x7e, 0x7d, 0x7c, 0x7b] as const;
+const MAGIC = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+const FUNCREF = 0x70;
 
 export interface Signature {
   readonly params: readonly ValueType[];
@@ -55,7 +16,8 @@ export interface Signature {
 
 export interface FunctionBody {
   readonly signature: Signature;
-  readonly locals: readonly ValueType[];
+  /** Their types as numbers; see `values.ts`. */
+  readonly locals: readonly number[];
   readonly code: Uint8Array;
   readonly exported?: string;
 }
@@ -65,122 +27,191 @@ export interface ImportedFunction {
   readonly signature: Signature;
 }
 
+export interface Global {
+  readonly type: 'i32' | 'i64';
+  readonly name: string;
+}
+
 export interface ModuleParts {
   readonly imports: readonly ImportedFunction[];
   readonly functions: readonly FunctionBody[];
-  readonly globals: readonly { readonly type: ValueType; readonly name: string }[];
-  /** Indices (imports counted first) that fill table 0 from slot 0. */
-  readonly table: readonly number[];
+  /** Made here and exported. */
+  readonly globals?: readonly Global[];
+  /** Of `env`, numbered before those made here. */
+  readonly importedGlobals?: readonly Global[];
+  /** Table 0: made here and exported as `table`, or that of `env`; of at least so many slots. */
+  readonly table?: { readonly imported: boolean; readonly slots: number };
+  /** Functions by index (imports counted first), to be put into table 0, each run of them from a slot on. */
+  readonly elements?: readonly { readonly slot: number; readonly functions: readonly number[] }[];
   /** Pages of 64 KiB the memory has at least: one of any size from there on will do. */
   readonly memoryPages: number;
 }
 
-/** Assemble a module that imports `env.memory` and `env.*` functions and exports its named functions. */
-export function assembleModule(parts: ModuleParts): Uint8Array {
-  const types = new Map<string, number>();
-  const typeBytes: number[][] = [];
-  const typeOf = (signature: Signature): number => {
-    const key = `${signature.params.join(',')}:${signature.results.join(',')}`;
-    let index = types.get(key);
+/** Function types of a module, each once. */
+class Types {
+  private readonly known = new Map<string, number>();
+  private readonly entries: Signature[] = [];
+
+  of(signature: Signature): number {
+    const key = `${signature.params.join()}:${signature.results.join()}`;
+    let index = this.known.get(key);
     if (index === undefined) {
-      index = typeBytes.length;
-      types.set(key, index);
-      const bytes = [0x60];
-      for (const list of [signature.params, signature.results]) {
-        unsignedLeb(bytes, list.length);
-        for (const type of list) bytes.push(TYPE_CODE[type]);
-      }
-      typeBytes.push(bytes);
+      index = this.entries.push(signature) - 1;
+      this.known.set(key, index);
     }
     return index;
-  };
+  }
+  write(out: CodeBuffer): void {
+    out.unsigned(this.entries.length);
+    for (const { params, results } of this.entries) {
+      out.byte(0x60);
+      for (const list of [params, results]) {
+        out.unsigned(list.length);
+        for (const type of list) out.byte(TYPE_CODE[type]);
+      }
+    }
+  }
+}
+
+/** Assemble a module that imports `env.memory` and what is named of `env`, and exports its named functions. */
+export function assembleModule(parts: ModuleParts): Uint8Array {
+  const { imports, functions, globals = [], table, elements = [] } = parts;
+  const types = new Types();
   // Type 0 is the handler's: (record) -> next record.
-  typeOf({ params: ['i32'], results: ['i32'] });
-  const imports: number[][] = [memoryImport(parts.memoryPages)];
-  for (const { name, signature } of parts.imports) {
-    const bytes: number[] = [...text('env'), ...text(name), 0x00];
-    unsignedLeb(bytes, typeOf(signature));
-    imports.push(bytes);
+  types.of({ params: ['i32'], results: ['i32'] });
+  const ofImports = imports.map(({ signature }) => types.of(signature));
+  const ofFunctions = functions.map(({ signature }) => types.of(signature));
+  const out = new CodeBuffer(64 * 1024);
+  out.append(MAGIC);
+  section(out, 1, (body) => types.write(body));
+  section(out, 2, (body) => writeImports(body, parts, ofImports));
+  section(out, 3, (body) => vector(body, ofFunctions, (type) => body.unsigned(type)));
+  if (table?.imported === false)
+    section(out, 4, (body) => vector(body, [table.slots], (n) => limits(body, FUNCREF, n)));
+  section(out, 6, (body) => vector(body, globals, (global) => writeGlobal(body, global)));
+  section(out, 7, (body) => writeExports(body, parts));
+  section(out, 9, (body) => vector(body, elements, (each) => writeElements(body, each)));
+  section(out, 10, (body) => vector(body, functions, (each) => writeFunction(body, each)));
+  return out.copy();
+}
+
+function section(out: CodeBuffer, id: number, write: (body: CodeBuffer) => void): void {
+  const body = new CodeBuffer();
+  write(body);
+  out.reserve();
+  out.byte(id);
+  out.unsigned(body.length);
+  out.append(body.copy());
+}
+
+function vector<T>(out: CodeBuffer, entries: readonly T[], write: (entry: T) => void): void {
+  out.unsigned(entries.length);
+  for (const entry of entries) {
+    out.reserve();
+    write(entry);
   }
-  const functionTypes = parts.functions.map((f) => leb(typeOf(f.signature)));
-  const first = parts.imports.length;
-  const exports: number[][] = [];
-  parts.functions.forEach((f, index) => {
-    if (f.exported !== undefined) exports.push([...text(f.exported), 0x00, ...leb(first + index)]);
-  });
-  const globals = parts.globals.map(({ type }) =>
-    type === 'i64' ? [TYPE_CODE.i64, 1, 0x42, 0, 0x0b] : [TYPE_CODE[type], 1, 0x41, 0, 0x0b],
-  );
-  parts.globals.forEach(({ name }, index) => {
-    exports.push([...text(name), 0x03, ...leb(index)]);
-  });
-  const table = [[0x70, 0x00, ...leb(Math.max(1, parts.table.length))]];
-  const elements = [[0x00, 0x41, 0, 0x0b, ...leb(parts.table.length), ...parts.table.flatMap(leb)]];
-  return joined([
-    [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    section(1, typeBytes),
-    section(2, imports),
-    section(3, functionTypes),
-    section(4, table),
-    section(6, globals),
-    section(7, exports),
-    section(9, elements),
-    ...codeSection(parts.functions),
-  ]);
 }
 
-type Bytes = readonly number[] | Uint8Array;
+/** A table's or the memory's type and least size. */
+function limits(out: CodeBuffer, type: number | undefined, least: number): void {
+  if (type !== undefined) out.byte(type);
+  out.byte(0);
+  out.unsigned(least);
+}
 
-const lengthOf = (parts: readonly Bytes[]): number => parts.reduce((sum, { length }) => sum + length, 0);
-
-function joined(parts: readonly Bytes[]): Uint8Array {
-  const whole = new Uint8Array(lengthOf(parts));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
+function writeImports(out: CodeBuffer, parts: ModuleParts, types: readonly number[]): void {
+  const { imports, importedGlobals = [], table } = parts;
+  const hasTable = table?.imported === true;
+  const entry = (name: string, kind: number): void => {
+    text(out, 'env');
+    text(out, name);
+    out.byte(kind);
+  };
+  out.unsigned(1 + imports.length + importedGlobals.length + (hasTable ? 1 : 0));
+  entry('memory', 2);
+  limits(out, undefined, parts.memoryPages);
+  if (hasTable) {
+    entry('table', 1);
+    limits(out, FUNCREF, table.slots);
   }
-  return whole;
-}
-
-function leb(value: number): number[] {
-  const out: number[] = [];
-  unsignedLeb(out, value);
-  return out;
-}
-
-function text(value: string): number[] {
-  return [...leb(value.length), ...[...value].map((c) => c.charCodeAt(0))];
-}
-
-function memoryImport(pages: number): number[] {
-  return [...text('env'), ...text('memory'), 0x02, 0x00, ...leb(pages)];
-}
-
-function section(id: number, entries: readonly (readonly number[])[]): number[] {
-  if (entries.length === 0) return [];
-  const body = leb(entries.length);
-  for (const entry of entries) for (const byte of entry) body.push(byte);
-  return [id, ...leb(body.length), ...body];
-}
-
-/** Section 10 in parts: its head, then the head and the code of each function. */
-function codeSection(functions: readonly FunctionBody[]): Bytes[] {
-  const body: Bytes[] = [leb(functions.length)];
-  for (const { locals, code } of functions) {
-    const head = localsOf(locals);
-    body.push([...leb(head.length + code.length + 1), ...head], code, [0x0b]);
+  for (const [at, { name }] of imports.entries()) {
+    entry(name, 0);
+    out.unsigned(types[at] as number);
   }
-  return [[10, ...leb(lengthOf(body))], ...body];
+  for (const { name, type } of importedGlobals) {
+    entry(name, 3);
+    out.byte(TYPE_CODE[type]);
+    out.byte(1);
+  }
+}
+
+function writeGlobal(out: CodeBuffer, { type }: Global): void {
+  out.byte(TYPE_CODE[type]);
+  out.byte(1);
+  out.byte(type === 'i64' ? 0x42 : 0x41);
+  out.byte(0);
+  out.byte(0x0b);
+}
+
+function writeExports(out: CodeBuffer, { imports, functions, globals = [], table }: ModuleParts): void {
+  const named = functions.flatMap(({ exported }, at) => (exported === undefined ? [] : [{ exported, at }]));
+  const hasTable = table?.imported === false;
+  out.unsigned(named.length + globals.length + (hasTable ? 1 : 0));
+  for (const { exported, at } of named) {
+    text(out, exported);
+    out.byte(0);
+    out.unsigned(imports.length + at);
+  }
+  for (const [at, { name }] of globals.entries()) {
+    text(out, name);
+    out.byte(3);
+    out.unsigned(at);
+  }
+  if (!hasTable) return;
+  text(out, 'table');
+  out.byte(1);
+  out.unsigned(0);
+}
+
+function writeElements(out: CodeBuffer, { slot, functions }: NonNullable<ModuleParts['elements']>[number]): void {
+  out.byte(0);
+  out.byte(0x41);
+  out.signed(slot);
+  out.byte(0x0b);
+  vector(out, functions, (index) => out.unsigned(index));
+}
+
+function writeFunction(out: CodeBuffer, { locals, code }: FunctionBody): void {
+  const head = new CodeBuffer(64);
+  writeLocals(head, locals);
+  out.unsigned(head.length + code.length + 1);
+  out.append(head.copy());
+  out.append(code);
+  out.reserve();
+  out.byte(0x0b);
 }
 
 /** Declaration of local variables: runs of one type. */
-function localsOf(locals: readonly ValueType[]): number[] {
-  const runs: [ValueType, number][] = [];
+function writeLocals(out: CodeBuffer, locals: readonly number[]): void {
+  const runs: { type: number; count: number }[] = [];
   for (const type of locals) {
-    const last = runs[runs.length - 1];
-    if (last !== undefined && last[0] === type) last[1]++;
-    else runs.push([type, 1]);
+    const last = runs.at(-1);
+    if (last?.type === type) last.count += 1;
+    else runs.push({ type, count: 1 });
   }
-  return [...leb(runs.length), ...runs.flatMap(([type, count]) => [...leb(count), TYPE_CODE[type]])];
+  vector(out, runs, ({ type, count }) => {
+    out.unsigned(count);
+    out.byte(LOCAL_CODE[type] as number);
+  });
+}
+
+/** A name, of ASCII. */
+function text(out: CodeBuffer, value: string): void {
+  out.reserve();
+  out.unsigned(value.length);
+  for (let at = 0; at < value.length; at += 1) {
+    out.reserve();
+    out.byte(value.charCodeAt(at));
+  }
+  out.reserve();
 }

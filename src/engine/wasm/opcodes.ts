@@ -49,20 +49,3 @@ export const STORES = {
   i32: { 1: [0x3a, 0], 2: [0x3b, 1], 4: [0x36, 2], 8: undefined },
   i64: { 1: [0x3c, 0], 2: [0x3d, 1], 4: [0x3e, 2], 8: [0x37, 3] },
 } as const;
-
-/** What a binary operator of two constants comes to, as far as it is worked out here. `x` and `y` are unsigned. */
-export function fold(name: keyof typeof BINARY, type: 'i32' | 'i64', x: bigint, y: bigint): bigint | undefined {
-  const bits = type === 'i64' ? 63n : 31n;
-  // biome-ignore format: a table
-  switch (name) {
-    case 'add': return x + y;
-    case 'sub': return x - y;
-    case 'mul': return x * y;
-    case 'and': return x & y;
-    case 'or': return x | y;
-    case 'xor': return x ^ y;
-    case 'shl': return x << (y & bits);
-    case 'shrU': return x >> (y & bits);
-    default: return undefined;
-  }
-}

@@ -96,7 +96,7 @@ class ConstantReader implements InstructionReader {
   readSlot(slot: V, size: Size): V {
     const { f } = this;
     const place = this.place(slot);
-    if (Number(slot.constant) === L.ZERO_SLOT) return size === 8 ? f.i64(0) : f.i32(0);
+    if (Number(f.constantOf(slot)) === L.ZERO_SLOT) return size === 8 ? f.i64(0) : f.i32(0);
     if (place === undefined) return size === 8 ? f.load('i64', slot, 8) : f.load('i32', slot, size as 1 | 2 | 4);
     const value = f.shrU(f.get(place.local), f.i64(place.shift));
     return size === 8 ? value : f.zeroExtend(f.wrap(value), size as Width);
@@ -120,8 +120,9 @@ class ConstantReader implements InstructionReader {
   }
   /** The local that holds what is at an address, and how far from its lowest bit; undefined: none does. */
   private place(slot: V): { local: Variable; shift: number } | undefined {
-    if (slot.constant === undefined) return undefined;
-    const at = Number(slot.constant) - L.GPR;
+    const address = this.f.constantOf(slot);
+    if (address === undefined) return undefined;
+    const at = Number(address) - L.GPR;
     const local = this.registers[at >> 3];
     return at < 0 || local === undefined ? undefined : { local, shift: 8 * (at & 7) };
   }

@@ -73,7 +73,7 @@ export function instantiated(functions: readonly FunctionBody[], parameter: read
     { type: 'i32', name: 'fault' },
     { type: 'i64', name: 'context' },
   ] as const;
-  const binary = assembleModule({ imports: IMPORTS, functions: named, globals, table: [], memoryPages: PAGES });
+  const binary = assembleModule({ imports: IMPORTS, functions: named, globals, memoryPages: PAGES });
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(binary as BufferSource), { env });
   const exported = (name: string): Global => exports[name] as unknown as Global;
   bytes.fill(0xff, L.TLB, L.TLB + L.TLB_SIZE);

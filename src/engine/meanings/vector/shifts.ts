@@ -23,7 +23,7 @@ const SHIFTS: readonly Shift[] = [
 
 /** `count` is i32 or i64: from the lane width on, all bits are shifted out. */
 function shifted(m: MeaningBuilder, shift: Shift, value: V, count: V): V {
-  const limit = m.const(count.type === 'i64' ? 'i64' : 'i32', shift.bits - 1);
+  const limit = m.const(m.typeOf(count) === 'i64' ? 'i64' : 'i32', shift.bits - 1);
   const over = m.gtU(count, limit);
   if (shift.arithmetic) return m.simd(shift.opcode, [value, m.wrap(m.select(over, limit, count))]);
   return m.select(over, vector64(m, 0n), m.simd(shift.opcode, [value, m.wrap(count)]));

@@ -33,8 +33,9 @@ export const SLOW_OPERATIONS = [
 ] as const satisfies readonly string[];
 
 function put(m: MeaningBuilder, address: number, value: V): void {
-  if (value.type === 'v128') m.storeVector(m.i32(address), value);
-  else m.store(m.i32(address), value, value.type === 'i64' ? 8 : 4);
+  const type = m.typeOf(value);
+  if (type === 'v128') m.storeVector(m.i32(address), value);
+  else m.store(m.i32(address), value, type === 'i64' ? 8 : 4);
 }
 
 /** Compute `operation` in TypeScript; the result is then in scratch. Leaves the handler if it raises an exception. */
