@@ -8,7 +8,7 @@ import { noGuests, scratchFolder } from '../command-line.ts';
 import { expectConserves } from '../conserved.ts';
 import { initramfs, linuxWith, noLinux } from './initramfs.ts';
 import { ACCESS, accessLines, consoleLines, expectSame, type Seen } from './probe.ts';
-import { probedOnOurs, probedOnQemu } from './probed.ts';
+import { probedBeside, probedOnOurs, probedOnQemu } from './probed.ts';
 
 const folder = scratchFolder();
 const file = (name: string): string => join(folder, name);
@@ -39,7 +39,7 @@ describe("what Debian's kernel does to a network card of virtio, and finds, as o
 
     beforeAll(() => {
       ours = onOurs(properties);
-      qemu = onQemu(properties);
+      qemu = probedBeside(ours, () => onQemu(properties));
     });
 
     test('the guest sees the same, and is answered the same way', () => {
