@@ -1,4 +1,5 @@
 /** The packets of a recorded run, or of several machines' runs, as a capture. */
+import { byTime } from '../../base/by-time.ts';
 import { onOneLine } from '../../base/printable.ts';
 import type { Work } from '../../base/work.ts';
 import type { Pace } from '../../events/costs.ts';
@@ -61,7 +62,7 @@ export function* writeCapture(
   }
   for (const bytes of captureHead(application, interfaces)) sink.append(bytes);
   let written = 0;
-  for (const [machine, packet] of byTime(members)) {
+  for (const [machine, packet] of byTime(members.map(({ found }) => found.values()))) {
     const { run, places } = members[machine]!;
     const sent = sentAt(run.events, packet);
     if (sent === undefined) continue;
@@ -87,20 +88,6 @@ function* fatesOf(run: CapturedRun, progress: (part: number) => number): Work<Re
     if (read % PIECE === 0) yield progress(stamped.seq / run.events.length);
   }
   return reader.found;
-}
-
-/** The packets of all, each with its machine's number; those of one moment in the order of the machines. */
-function* byTime(members: readonly Member[]): Generator<readonly [machine: number, packet: PacketFates]> {
-  const queues = members.map(({ found }) => found.values());
-  const heads = queues.map((queue) => queue.next().value);
-  for (;;) {
-    let first: number | undefined;
-    for (const [machine, head] of heads.entries())
-      if (head !== undefined && (first === undefined || head.ns < heads[first]!.ns)) first = machine;
-    if (first === undefined) return;
-    yield [first, heads[first]!];
-    heads[first] = queues[first]!.next().value;
-  }
 }
 
 /** The event that has a packet's bytes. */

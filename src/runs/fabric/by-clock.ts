@@ -1,4 +1,5 @@
 /** What several machines did, in the order of their one virtual time. */
+import { byTime } from '../../base/by-time.ts';
 import type { Ns } from '../../base/units.ts';
 import type { Pace } from '../../events/costs.ts';
 import type { Stamped } from '../../events/stamped.ts';
@@ -24,26 +25,10 @@ export interface Paced {
 
 /** Every event of several machines by the clock of all; those of one moment in the order of the machines. */
 export function* byClock(runs: readonly Paced[]): Generator<TimedOf, void> {
-  const heads = runs.map((run) => timed(run)[Symbol.iterator]()).map((events) => ({ events, next: nextOf(events) }));
-  for (;;) {
-    let first = -1;
-    for (let machine = 0; machine < heads.length; machine += 1) {
-      const { next } = heads[machine]!;
-      if (next !== undefined && (first < 0 || next.ns < heads[first]!.next!.ns)) first = machine;
-    }
-    const head = heads[first];
-    if (head?.next === undefined) return;
-    yield { ...head.next, machine: first };
-    head.next = nextOf(head.events);
-  }
+  for (const [machine, event] of byTime(runs.map(timed))) yield { ...event, machine };
 }
 
 function* timed({ events, pace }: Paced): Generator<Timed, void> {
   const clock = eventClock(pace);
   for (const stamped of events) yield { stamped, ns: clock.ns(stamped) };
-}
-
-function nextOf(events: Iterator<Timed, void>): Timed | undefined {
-  const { done, value } = events.next();
-  return done === true ? undefined : (value as Timed);
 }

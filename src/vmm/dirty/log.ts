@@ -3,8 +3,7 @@ import { KVM_CLEAR_DIRTY_LOG } from '../../kvm/ioctl/ioctls.ts';
 import { vmIoctl } from '../accel/traced-kvm.ts';
 import type { Machine } from '../board/machine.ts';
 import { syncSlot } from '../memory/dirty-pages.ts';
-import type { FlatRange } from '../memory/flat-view.ts';
-import { setLogFlags, slotRanges } from '../memory/slots.ts';
+import { setLogFlags, slotAt, slotRanges } from '../memory/slots.ts';
 import type { MemorySlot } from '../state.ts';
 import { logVhosts, syncVhosts } from '../vhost/migration-log.ts';
 
@@ -41,9 +40,6 @@ export function syncLog(machine: Machine): Bitmaps {
   syncVhosts(machine);
   return bitmaps;
 }
-
-const slotAt = (machine: Machine, { start }: FlatRange): MemorySlot =>
-  machine.state.slots.find(({ gpa }) => gpa === start)!;
 
 /**
  * dirtyrate_manual_reset_protect: KVM has its log cleared of what was read, block by block of memory, the largest

@@ -57,10 +57,14 @@ const flagsOf = (machine: Machine, { leaf }: FlatRange): number =>
 /** The ranges for which KVM has a slot. */
 export const slotRanges = ({ board }: Machine): FlatRange[] => board.memoryView.flatMap(slotOf);
 
+/** The slot of such a range. */
+export const slotAt = ({ state }: Machine, { start }: FlatRange): MemorySlot =>
+  state.slots.find(({ gpa }) => gpa === start)!;
+
 /** Memory is logged, or is no more: kvm_log_start, kvm_log_stop. */
 export function setLogFlags(machine: Machine): void {
   for (const range of slotRanges(machine)) {
-    const slot = machine.state.slots.find(({ gpa }) => gpa === range.start)!;
+    const slot = slotAt(machine, range);
     const flags = flagsOf(machine, range);
     if (flags !== slot.flags) setSlot(machine, { ...slot, flags });
   }
