@@ -144,18 +144,27 @@ export class MeaningBuilder<Reader extends InstructionReader = InstructionReader
     this.if(this.globalGet(GLOBAL.fault, 'i32'), () => this.instruction.stop());
     return linear;
   }
-  /** Host pointer for an access of `size` bytes at `linear`; leaves the handler on a fault. */
-  pointer(linear: V, size: number, access: 'read' | 'write' | 'readWrite'): V {
+  /** The TLB's entry for an access; its tag, and what that is if the entry serves. */
+  protected cached(linear: V, size: number, access: 'read' | 'write' | 'readWrite'): { entry: V; stored: V; tag: V } {
     const page = this.wrap(this.shrU(linear, this.i64(12)));
     const hashed = this.and(this.add(page, this.shrU(page, this.i32(L.TLB_BITS))), this.i32((1 << L.TLB_BITS) - 1));
     const entry = this.shl(hashed, this.i32(5));
     const last = size === 1 ? linear : this.add(linear, this.i64(size - 1));
     const tag = this.or(this.and(last, this.i64(-4096)), this.globalGet(GLOBAL.context, 'i64'));
     const stored = this.load('i64', entry, 8, L.TLB + (access === 'read' ? L.TAG_READ : L.TAG_WRITE));
+    return { entry, stored, tag };
+  }
+  /** Host pointer to `linear` where the TLB's entry serves. */
+  protected inCachedPage(entry: V, linear: V): V {
+    return this.add(this.wrap(linear), this.load('i32', entry, 4, L.TLB + L.TLB_ADDEND));
+  }
+  /** Host pointer for an access of `size` bytes at `linear`; leaves the handler on a fault. */
+  pointer(linear: V, size: number, access: 'read' | 'write' | 'readWrite'): V {
+    const { entry, stored, tag } = this.cached(linear, size, access);
     const pointer = this.variable('i32');
     this.if(
       this.eq(stored, tag),
-      () => this.set(pointer, this.add(this.wrap(linear), this.load('i32', entry, 4, L.TLB + L.TLB_ADDEND))),
+      () => this.set(pointer, this.inCachedPage(entry, linear)),
       () => {
         const high = this.wrap(this.shrU(linear, this.i64(32)));
         const want = this.i32(size | (ACCESS[access] << 8));

@@ -93,19 +93,21 @@ export class ConstantReader implements InstructionReader {
     return this.word(L.R_SEGBASE);
   }
   nextRip(): V {
-    return this.masked(this.fromPage(this.view.getUint16(this.record + L.R_NEXT, true)));
+    return this.masked(this.fromPage(this.following()));
   }
-  private fromPage(offset: number): V {
-    return this.f.add(this.f.state64(L.RIP_PAGE), this.f.i64(offset));
+  /** Page offset of the instruction after it. */
+  private following(): V {
+    return this.f.i64(this.view.getUint16(this.record + L.R_NEXT, true));
+  }
+  private fromPage(offset: V): V {
+    return this.f.add(this.f.state64(L.RIP_PAGE), offset);
   }
   private masked(rip: V): V {
     return this.isLong ? rip : this.f.and(rip, this.f.state64(L.RIP_MASK));
   }
   /** How far from the code page's first byte the near branch leads, as rip counts. */
   private sum(): V {
-    const { f } = this;
-    const next = this.view.getUint16(this.record + L.R_NEXT, true);
-    return f.add(f.state64(L.RIP_PAGE), f.add(this.whole(), f.i64(next)));
+    return this.fromPage(this.f.add(this.whole(), this.following()));
   }
   target(): V {
     const isCut = this.view.getUint8(this.record + L.R_CUT) !== 0;

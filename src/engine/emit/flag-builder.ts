@@ -110,11 +110,14 @@ export class FlagBuilder extends FunctionBuilder {
   }
   /** INC and DEC leave CF alone: `overflow` is an i32, `a` the operand. */
   stepFlags(a: V, result: V, size: Size, overflow: V): void {
-    const half = this.and(this.xor(this.wide(a, size), this.wide(result, size)), this.i64(0x10));
-    const top = this.shl(this.extendU(this.xor(overflow, this.carry())), this.i64(63));
+    const cin = this.steppedCin(a, result, size, overflow, this.carry());
     this.setState64(L.FLAG_RESULT, this.wide(result, size));
+    this.setState64(L.FLAG_CIN, cin);
+  }
+  protected steppedCin(a: V, result: V, size: Size, overflow: V, carry: V): V {
     // a ^ 1 ^ result has the same bit 4 as a ^ result.
-    this.setState64(L.FLAG_CIN, this.or(half, top));
+    const half = this.and(this.xor(this.wide(a, size), this.wide(result, size)), this.i64(0x10));
+    return this.or(half, this.shl(this.extendU(this.xor(overflow, carry)), this.i64(63)));
   }
   /** Result flags with given CF and OF (i32 0/1); AF cleared. */
   resultFlags(result: V, size: Size, carry: V, overflow: V): void {

@@ -97,7 +97,7 @@ export class RegionBuilder extends RegionFlags implements RegionCode {
   }
   /** Forget what was emitted since: the instruction has to be emitted another way. */
   rewind({ length, depth, flags }: Mark): void {
-    this.code.length = length;
+    this.cutTo(length);
     this.depth = depth;
     this.setFlags(flags);
     this.leaveInstruction = undefined;
@@ -173,7 +173,7 @@ export class RegionBuilder extends RegionFlags implements RegionCode {
   assembled(): { locals: readonly number[]; code: Uint8Array } {
     this.release();
     const body = this.code.copy();
-    this.code.clear();
+    this.cutTo(0);
     for (const [index, variable] of this.general.entries()) {
       if (variable !== undefined) this.set(variable, this.load('i64', this.i32(0), 8, L.GPR + 8 * index));
     }

@@ -134,9 +134,7 @@ export abstract class RegionFlags extends RegionLocals {
   }
   override stepFlags(a: V, result: V, size: Size, overflow: V): void {
     const carry = this.carry();
-    const half = this.and(this.xor(this.wide(a, size), this.wide(result, size)), this.i64(0x10));
-    const top = this.shl(this.extendU(this.xor(overflow, carry)), this.i64(63));
-    this.setLazyFlags(this.wide(result, size), this.or(half, top), carry);
+    this.setLazyFlags(this.wide(result, size), this.steppedCin(a, result, size, overflow, carry), carry);
   }
   override carry(): V {
     const { flags } = this;

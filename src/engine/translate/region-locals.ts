@@ -106,23 +106,17 @@ export abstract class RegionLocals extends MeaningBuilder<ConstantReader> {
 
   // Memory.
 
-  private contextVariable(): Variable {
-    this.context ??= this.lasting('i64');
-    return this.context;
-  }
   override globalGet(index: number, type: 'i32' | 'i64'): V {
-    if (index === GLOBAL.context) return this.get(this.contextVariable());
+    if (index === GLOBAL.context) {
+      this.context ??= this.lasting('i64');
+      return this.get(this.context);
+    }
     throw new Untranslatable(`global ${index} of type ${type}`);
   }
   override pointer(linear: V, size: number, access: 'read' | 'write' | 'readWrite'): V {
-    const page = this.wrap(this.shrU(linear, this.i64(12)));
-    const hashed = this.and(this.add(page, this.shrU(page, this.i32(L.TLB_BITS))), this.i32((1 << L.TLB_BITS) - 1));
-    const entry = this.shl(hashed, this.i32(5));
-    const last = size === 1 ? linear : this.add(linear, this.i64(size - 1));
-    const tag = this.or(this.and(last, this.i64(-4096)), this.get(this.contextVariable()));
-    const stored = this.load('i64', entry, 8, L.TLB + (access === 'read' ? L.TAG_READ : L.TAG_WRITE));
+    const { entry, stored, tag } = this.cached(linear, size, access);
     this.if(this.ne(stored, tag), () => this.giveUp());
-    return this.add(this.wrap(linear), this.load('i32', entry, 4, L.TLB + L.TLB_ADDEND));
+    return this.inCachedPage(entry, linear);
   }
   /** What hits in the TLB is in one page of memory. */
   override commit(): void {}

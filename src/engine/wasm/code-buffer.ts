@@ -70,8 +70,4 @@ export class CodeBuffer {
   copy(): Uint8Array {
     return this.bytes.slice(0, this.length);
   }
-  /** Begin anew, in the same room. */
-  clear(): void {
-    this.length = 0;
-  }
 }

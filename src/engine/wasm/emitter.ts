@@ -213,6 +213,13 @@ export class Emitter {
     return localValue(local, type);
   }
 
+  /** Forget code from a place on. */
+  protected cutTo(length: number): void {
+    this.code.length = length;
+    // What was left on the stack there is not there any more.
+    this.lastSet = -1;
+  }
+
   /** A local nobody uses. */
   protected fresh(type: number): number {
     this.locals.push(type);

@@ -35,11 +35,6 @@ export class Constants {
   private high = new Int32Array(64);
   private count = 0;
 
-  /** Forget them: no V of theirs is used any more. */
-  clear(): void {
-    this.count = 0;
-  }
-
   make(is64: boolean, low: number, high: number): V {
     if (this.count === this.low.length) this.grow();
     const at = this.count++;
