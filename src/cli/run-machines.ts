@@ -20,6 +20,7 @@ import { escapeAtStart, type KeyMeaning, keyMeanings } from './escape.ts';
 import { Feed } from './feed.ts';
 import { LONGEST_WAIT_MS, SILENCE_SKIPPED_NS, SLICE_MS } from './pace.ts';
 import { Prefixed } from './prefixed.ts';
+import { collect } from '../options/collect.ts';
 
 interface Asked {
   readonly machine: string;
@@ -56,8 +57,6 @@ function command(): Command {
 }
 
 const NS_PER_S = 1_000_000_000n;
-
-const collect = (value: string, before: readonly string[]): string[] => [...before, value];
 
 /** What is asked of a run. */
 interface AskedRun {

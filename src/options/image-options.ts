@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-
-const collect = (value: string, before: string[] = []): string[] => [...before, value];
+import { collect } from './collect.ts';
 
 /** The options of a command that opens a recorded run: where the images it names lie now. */
 export const withImages = (command: Command): Command =>

@@ -22,6 +22,7 @@ import { MOST } from '../vmm/limits.ts';
 import { processorsAsked } from './smp-option.ts';
 import { typedLine } from './typed-line.ts';
 import { UsageProblem } from './usage.ts';
+import { collect } from './collect.ts';
 
 const MIB = 2 ** 20;
 /** What commander collects; every value still text. */
@@ -73,8 +74,6 @@ interface RawOptions extends AcceptedOptions {
   readonly cpu?: string;
   readonly kernelName?: string;
 }
-
-const collect = (value: string, before: string[] = []): string[] => [...before, value];
 
 /** An option as people type it: QEMU's with one dash. */
 const qemuTerm = ({ flags, long }: Option): string =>
