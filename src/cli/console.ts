@@ -28,6 +28,8 @@ export interface ConsoleOptions {
   readonly typist: Typist;
   /** Wait for the monitor's `cont` before the first instruction. */
   readonly startsStopped?: boolean;
+  /** The person said when the run ends, so that it needs nobody to end it. */
+  readonly endsByItself?: boolean;
 }
 
 /** Somebody at a port of the machine. */
@@ -180,12 +182,15 @@ function keptOff(state: ConsoleState, end: SessionEnd): boolean {
 
 /**
  * A guest that idles before a person waits in real time. Before a script its idle time is skipped at once, and when
- * nobody can type any more too, as long as it still prints now and then.
+ * nobody can type any more too, as long as it still prints now and then or the run has an end of its own.
  */
 const isPaced = (state: ConsoleState): boolean =>
   state.session.isAwaited ||
   (state.options.typist.waitingFor() === undefined &&
-    (!nothingMoreCanCome(state) || state.session.silence() >= SILENCE_SKIPPED_NS));
+    (!nothingMoreCanCome(state) || mayIdleForEver(state)));
+
+const mayIdleForEver = ({ session, options }: ConsoleState): boolean =>
+  options.endsByItself !== true && session.silence() >= SILENCE_SKIPPED_NS;
 
 /** Let the outside have its turn. */
 async function rest(state: ConsoleState, pause: SessionPause): Promise<void> {

@@ -59,6 +59,7 @@ async function runWith(options: RunOptions): Promise<number> {
         typist: script,
         peers: [...peers.values()],
         keepsOff: options.keepsOff,
+        endsByItself: options.ticks !== undefined || options.powerLossAt !== undefined,
         startsStopped: options.startsStopped && server === undefined,
       }),
     );

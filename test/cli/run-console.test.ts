@@ -117,6 +117,22 @@ describe('the console', () => {
     expect(guest.typed).toEqual(['\x01x', 'bye']);
   });
 
+  test.each([
+    ['in real time, as it may do so for ever', false, true],
+    ['at once where the run has an end of its own', true, false],
+  ])('lets a guest that has said nothing for long idle %s', async (_, endsByItself, paced) => {
+    const script = typist(noScript);
+    const guest = echoGuest(script);
+    const asked: boolean[] = [];
+    const run = (milliseconds: number, isPaced: boolean): SessionPause => {
+      asked.push(isPaced);
+      return guest.session.run(milliseconds, isPaced);
+    };
+    const silent = { ...guest.session, run, silence: () => 3600e9 };
+    await runConsole(silent, presses(false).terminal, { ...joined(false, script), endsByItself });
+    expect(new Set(asked)).toEqual(new Set([paced]));
+  });
+
   test('holds piped input until the guest listens', async () => {
     const script = typist(noScript);
     const guest = echoGuest(script, 10);
