@@ -186,8 +186,7 @@ function keptOff(state: ConsoleState, end: SessionEnd): boolean {
  */
 const isPaced = (state: ConsoleState): boolean =>
   state.session.isAwaited ||
-  (state.options.typist.waitingFor() === undefined &&
-    (!nothingMoreCanCome(state) || mayIdleForEver(state)));
+  (state.options.typist.waitingFor() === undefined && (!nothingMoreCanCome(state) || mayIdleForEver(state)));
 
 const mayIdleForEver = ({ session, options }: ConsoleState): boolean =>
   options.endsByItself !== true && session.silence() >= SILENCE_SKIPPED_NS;
