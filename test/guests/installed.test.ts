@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { LONG } from '../how-long.ts';
+import { LONG, LONGEST } from '../how-long.ts';
 import { type Aside, tool, without } from '../stepping-aside.ts';
 import { guestFile, haveGuests, type Ran, retrovisor, scratchFolder } from './command-line.ts';
 import { onQemu } from './on-qemu.ts';
@@ -122,7 +122,7 @@ describe('an installed Debian', { ...LONG, ...IN_TIME, ...without(NO_DISK) }, ()
     await expectReruns(trace);
   });
 
-  test('starts on two processors, each disk with a queue for either, and again within the run', () => {
+  test('starts on two processors, each disk with a queue for either, and again within the run', LONGEST, () => {
     const trace = join(folder, 'two.trace');
     const queues = 'ls /sys/block/vda/mq /sys/block/vdb/mq';
     const write = 'head -c 3000000 /dev/urandom > kept; md5sum kept > sum';

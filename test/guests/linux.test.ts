@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { LONGEST } from '../how-long.ts';
 import { without } from '../stepping-aside.ts';
 import { printOrigins } from '../oracle/interrupts/origins.ts';
 import { guestFile, noGuests, type Ran, retrovisor, scratchFolder } from './command-line.ts';
@@ -128,7 +129,7 @@ describe("Debian's cloud kernel", without(missing), () => {
     expect(digests[0]).not.toBe(digests[1]);
   });
 
-  test('boots on 4 processors, and all follows from the trace, page tables too', async () => {
+  test('boots on 4 processors, and all follows from the trace, page tables too', LONGEST, async () => {
     const ran = boot('smp4', SHORT, ['-smp', '4', ...PAGE_TABLES, ...atPrompt('nproc', 'poweroff -f')]);
     expectCleanRun(ran);
     expect(ran.out).toMatch(/^4\r?$/m);

@@ -25,3 +25,17 @@ export async function onQemu(options: readonly string[], session: readonly Said[
   clearTimeout(timer);
   return out;
 }
+
+/** What a machine of QEMU's (TCG) prints, which is ended once it has printed a line with this. */
+export async function endedAt(last: RegExp, options: readonly string[], minutes = 15): Promise<string> {
+  const qemu = spawn(QEMU, ['-accel', 'tcg', '-display', 'none', ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const timer = setTimeout(() => qemu.kill(), minutes * 60_000);
+  let out = '';
+  qemu.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+    if (last.test(out.slice(0, out.lastIndexOf('\n')))) qemu.kill();
+  });
+  await once(qemu, 'close');
+  clearTimeout(timer);
+  return out;
+}

@@ -11,7 +11,7 @@ import { initramfs, linuxWith, noLinux } from '../linux/initramfs.ts';
 import { seekAtRandom } from '../random-seeks.ts';
 
 /** 500 with RETROVISOR_SEEKS=500. */
-const SEEKS = casesOf('RETROVISOR_SEEKS', { whole: 60, quick: 30 });
+const SEEKS = casesOf('RETROVISOR_SEEKS', { whole: 30, quick: 30 });
 const FILES = 60;
 const PATIENCE = { timeout: 60 * 60_000 };
 const MIB = 2 ** 20;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { exportCapture } from '../../../src/cli/export-command.ts';
-import { LONG } from '../../how-long.ts';
+import { firstOfLongest, LONG } from '../../how-long.ts';
 import { tool, without } from '../../stepping-aside.ts';
 import { printed, retrovisor, scratchFolder } from '../command-line.ts';
 import { initramfs, linuxWith, noLinux } from '../linux/initramfs.ts';
@@ -68,10 +68,12 @@ function writeServer(page: Uint8Array): string {
 
 const md5 = (bytes: Uint8Array): string => createHash('md5').update(bytes).digest('hex');
 
-describe.each([
+const CARDS = [
   ['virtio-net', 'virtio-net-pci', 'cloud'],
   ['e1000', 'e1000', 'generic'],
-] as const)(
+] as const;
+
+describe.each(firstOfLongest(1, CARDS))(
   'what Linux did with QEMU over %s',
   { ...LONG, ...without(noLinux('generic'), tool('tshark'), tool('editcap')) },
   (captured, card, kernel) => {

@@ -25,7 +25,7 @@ const RAM = 256 << 20;
 const PAGE = 4096;
 const MINUTES = 60_000;
 /** 500 with RETROVISOR_SEEKS=500. */
-const SEEKS = casesOf('RETROVISOR_SEEKS', { whole: 8, quick: 4 });
+const SEEKS = casesOf('RETROVISOR_SEEKS', { whole: 4, quick: 4 });
 
 const NETWORK = [
   ...['-netdev', 'tap,id=n0,ifname=tap0,vhost=on', '-device', 'virtio-net-pci,netdev=n0,mac=52:54:00:00:00:0a'],

@@ -22,9 +22,9 @@ const TAPS = ['n0', 'n0:1'];
 const MINUTES = 60_000;
 
 /** 500 with RETROVISOR_SEEKS=500. */
-const SEEKS = casesOf('RETROVISOR_SEEKS', { whole: 8, quick: 4 });
+const SEEKS = casesOf('RETROVISOR_SEEKS', { whole: 4, quick: 4 });
 /** 100 with RETROVISOR_WORKERS=100. */
-const SEEDS = casesOf('RETROVISOR_WORKERS', { whole: 4, quick: 2 });
+const SEEDS = casesOf('RETROVISOR_WORKERS', { whole: 2, quick: 2 });
 
 function recorded(name: string, tap: string, seed = 1): Recorded {
   const world = writeWorld(folder);

@@ -24,9 +24,9 @@ const SCRIPT = ['two-cards.sh', 'vhost.sh']
 const CARDS = ['virtio-net-pci.0', 'virtio-net-pci.1'];
 
 /** 500 with RETROVISOR_SEEKS=500. */
-const SEEKS = casesOf('RETROVISOR_SEEKS', { whole: 8, quick: 4 });
+const SEEKS = casesOf('RETROVISOR_SEEKS', { whole: 4, quick: 4 });
 /** 100 with RETROVISOR_WORKERS=100. */
-const SEEDS = casesOf('RETROVISOR_WORKERS', { whole: 8, quick: 4 });
+const SEEDS = casesOf('RETROVISOR_WORKERS', { whole: 4, quick: 4 });
 const SAID_EVERY = 5;
 const MINUTES = 60_000;
 

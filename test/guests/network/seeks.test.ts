@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { DebianKernel } from '../../../scripts/guests/initramfs.ts';
-import { casesOf, LONG } from '../../how-long.ts';
+import { casesOf, firstOfLongest, LONG } from '../../how-long.ts';
 import { without } from '../../stepping-aside.ts';
 import { retrovisor, scratchFolder } from '../command-line.ts';
 import { initramfs, linuxWith, noLinux } from '../linux/initramfs.ts';
@@ -10,7 +10,7 @@ import { writeWorld } from '../net/world.ts';
 import { seekAtRandom } from '../random-seeks.ts';
 
 /** 500 with RETROVISOR_SEEKS=500. */
-const SEEKS = casesOf('RETROVISOR_SEEKS', { whole: 20, quick: 10 });
+const SEEKS = casesOf('RETROVISOR_SEEKS', { whole: 10, quick: 10 });
 const PATIENCE = { timeout: 60 * 60_000 };
 const SCRIPT = new URL('../net/conversation.sh', import.meta.url);
 
@@ -31,10 +31,12 @@ function recorded(card: string, kernel: DebianKernel): string {
   return trace;
 }
 
-test.each([
+const CARDS = [
   ['virtio-net-pci', 'cloud'],
   ['e1000', 'generic'],
-] as const)(
+] as const;
+
+test.each(firstOfLongest(1, CARDS))(
   'a run with a network by %s, sought at random, goes on to what was there',
   {
     ...LONG,

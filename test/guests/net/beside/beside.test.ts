@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { exportCapture } from '../../../../src/cli/export-command.ts';
 import { fold, rerun } from '../../../../src/cli/replay-commands.ts';
 import { readCapture } from '../../../../src/packets/capture-file.ts';
-import { LONG } from '../../../how-long.ts';
+import { firstOfLongest, LONG } from '../../../how-long.ts';
 import { type Aside, PLAIN_LANGUAGE, tool, without } from '../../../stepping-aside.ts';
 import { noGuests, printed, retrovisor, scratchFolder } from '../../command-line.ts';
 import { initramfs, noLinux, noTools } from '../../linux/initramfs.ts';
@@ -61,7 +61,7 @@ const CASES = [
 
 const OPTIONS = { ...LONG, ...without(...missing, tool('tshark'), noNamespaces()) };
 
-describe.each(CASES)("Debian's driver of %s, on ours and on QEMU 7.2", OPTIONS, (card, kernel) => {
+describe.each(firstOfLongest(1, CASES))("Debian's driver of %s, on ours and on QEMU 7.2", OPTIONS, (card, kernel) => {
   let ours: Held;
   let theirs: Held;
   let frames: { readonly ours: readonly Frame[]; readonly theirs: readonly Frame[] };
