@@ -6,7 +6,7 @@ import { CampaignMachine, virtioSetup } from './hostile-driver/campaign-machine.
 import { throughSeeds } from './hostile-driver/through-seeds.ts';
 
 /** 20,000 with RETROVISOR_DRIVERS=20000; others with a RETROVISOR_SEED that is a number. */
-const SEEDS = casesOf('RETROVISOR_DRIVERS', { whole: 1000, quick: 20 });
+const SEEDS = casesOf('RETROVISOR_DRIVERS', { whole: 400, quick: 20 });
 const FROM = Number.parseInt(process.env['RETROVISOR_SEED'] ?? '', 10) || 1;
 const SAID_EVERY = 500;
 /** One in so many is recorded, and run again from power-on. */

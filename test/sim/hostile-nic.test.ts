@@ -5,7 +5,7 @@ import { newNicCampaign, nicSetup, tryNics } from './hostile-driver/nics.ts';
 import { throughSeeds } from './hostile-driver/through-seeds.ts';
 
 /** 20,000 with RETROVISOR_NICS=20000; others with a RETROVISOR_SEED that is a number. */
-const SEEDS = casesOf('RETROVISOR_NICS', { whole: 500, quick: 10 });
+const SEEDS = casesOf('RETROVISOR_NICS', { whole: 200, quick: 10 });
 const FROM = Number.parseInt(process.env['RETROVISOR_SEED'] ?? '', 10) || 1;
 const SAID_EVERY = 100;
 /** One in so many is recorded, and run again from power-on. */

@@ -5,7 +5,7 @@ import { throughSeeds } from './hostile-driver/through-seeds.ts';
 import { newVhostCampaign, tryVhosts, vhostSetup } from './hostile-driver/vhosts.ts';
 
 /** 20,000 with RETROVISOR_VHOSTS=20000; others with a RETROVISOR_SEED that is a number. */
-const SEEDS = casesOf('RETROVISOR_VHOSTS', { whole: 300, quick: 5 });
+const SEEDS = casesOf('RETROVISOR_VHOSTS', { whole: 150, quick: 5 });
 const FROM = Number.parseInt(process.env['RETROVISOR_SEED'] ?? '', 10) || 1;
 const SAID_EVERY = 100;
 /** One in so many is recorded, and run again from power-on. */

@@ -18,7 +18,7 @@ import { recordStorm } from './storm/record.ts';
 import { recordCalls, stormOfCalls } from './storm/record-calls.ts';
 
 /** More with RETROVISOR_STORMS; others with another RETROVISOR_SEED. */
-const STORMS = casesOf('RETROVISOR_STORMS', { whole: 6, quick: 1 });
+const STORMS = casesOf('RETROVISOR_STORMS', { whole: 2, quick: 1 });
 const RECIPES = IS_WHOLE ? 1500 : 150;
 const CPUS = [1, 3];
 const folder = scratchFolder();

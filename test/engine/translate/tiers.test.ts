@@ -8,7 +8,7 @@ import { AT, engineWith, enterLongMode, LINEAR, NO_EVENT, putTables, registersOf
 import { program } from './programs.ts';
 
 /** Programs; RETROVISOR_PROGRAMS=N makes more. */
-const PROGRAMS = casesOf('RETROVISOR_PROGRAMS', { whole: 3000, quick: 60 });
+const PROGRAMS = casesOf('RETROVISOR_PROGRAMS', { whole: 1500, quick: 60 });
 const SEED = process.env['RETROVISOR_SEED'] ?? 'tiers';
 const CODE = AT.data - 0x8000;
 const MOST_TICKS = 20_000;

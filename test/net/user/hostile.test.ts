@@ -6,7 +6,7 @@ import { QUESTIONS } from '../../oracle/slirp/questions.ts';
 import { captured } from '../../packets/pcap.ts';
 import { Wire } from '../wire.ts';
 
-const SEEDS = casesOf('RETROVISOR_FRAMES', { whole: 2000, quick: 20 });
+const SEEDS = casesOf('RETROVISOR_FRAMES', { whole: 600, quick: 20 });
 const FRAMES = 100;
 /** Facts of one frame: a block of a file, the packet, and what the world has to say. */
 const MOST_FACTS = 150;

@@ -216,7 +216,7 @@ function expectBounded(bench: Bench): void {
   }
 }
 
-const seeds = casesOf('RETROVISOR_HOSTILE_SSH', { whole: 1000, quick: 1 });
+const seeds = casesOf('RETROVISOR_HOSTILE_SSH', { whole: 300, quick: 1 });
 
 test(`messages that are right or nearly so, or not at all: ${seeds} seeds`, () => {
   const ended = { byServer: 0, run: 0 };

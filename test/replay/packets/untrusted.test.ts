@@ -18,7 +18,7 @@ import { chance } from '../trace/mutated.ts';
 import { runOver } from './captured-run.ts';
 
 const folder = scratchFolder();
-const COUNT = casesOf('RETROVISOR_PACKET_TRACES', { whole: 500, quick: 5 });
+const COUNT = casesOf('RETROVISOR_PACKET_TRACES', { whole: 200, quick: 5 });
 const SEED = 12;
 
 /** Somebody who looks says what they see, or in a sentence why they see nothing. */
