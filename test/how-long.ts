@@ -25,6 +25,6 @@ export function casesOf(variable: string, { whole, quick }: Cases): number {
 /** Rows of a table of tests: the first ones in `npm test`, all of them in `npm run test:all`. */
 export const firstOf = <T>(quick: number, rows: readonly T[]): T[] => rows.slice(0, IS_WHOLE ? rows.length : quick);
 
-/** The same for rows that take minutes each: the first ones in `npm run test:all`, all of them where a release is tested. */
+/** The same for rows that take minutes each: the first ones in `npm run test:all`, all where a release is tested. */
 export const firstOfLongest = <T>(whole: number, rows: readonly T[]): T[] =>
   rows.slice(0, IS_RELEASE ? rows.length : whole);
