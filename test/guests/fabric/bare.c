@@ -1,8 +1,8 @@
 /*
  * A machine with two cards (82540EM) and a neighbour behind each, of which it has numbered frames acknowledged: each is
  * sent again until it is. It prints what it was sent, for each neighbour, and ends once nobody has said anything for a
- * while. It looks at its rings again and again, without interrupts. Built by build.sh, on what drivers that are wrong
- * begin with.
+ * while, in which a neighbour that lost its last answer asks eight times. It looks at its rings again and again,
+ * without interrupts. Built by build.sh, on what drivers that are wrong begin with.
  */
 #include "../hostile-driver/driver.h"
 
@@ -128,7 +128,7 @@ void drive(void) {
     if (config_read(device, 0, 4) == INTEL_82540EM) begin(&cards[deviceCount], device, deviceCount), deviceCount++;
   }
   wait_for_receivers();
-  for (u64 quietSince = cycles(); cycles() < quietSince + ms(40);) {
+  for (u64 quietSince = cycles(); cycles() < quietSince + ms(80);) {
     for (u32 i = 0; i < CARDS; i++) {
       go_on(&cards[i]);
       if (take(&cards[i]) || cards[i].acknowledged < COUNT) quietSince = cycles();
