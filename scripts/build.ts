@@ -2,9 +2,11 @@
  * `npm run build`: types, then the command line and the package's doors bundled into dist/, in chunks that both share.
  */
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { buildHandlers } from '../src/engine/meanings/handlers.ts';
 import { programDigest } from '../src/host/program.ts';
 import { licencesOf } from './build/licences.ts';
 
@@ -29,6 +31,13 @@ function declare(): boolean {
   return spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' }).status === 0;
 }
 
+/** What every start of a guest would emit anew. Returns its digest, by which the bundle knows it: src/host/handlers.ts. */
+function writeHandlers(): string {
+  const { bytes } = buildHandlers();
+  writeFileSync(join(MADE, 'handlers.wasm'), bytes);
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
 async function bundle(): Promise<void> {
   const { metafile } = await build({
     absWorkingDir: ROOT,
@@ -44,7 +53,10 @@ async function bundle(): Promise<void> {
     target: 'node20.19',
     external: beside(),
     sourcemap: true,
-    define: { BUILT_OF: JSON.stringify(programDigest()) },
+    define: {
+      BUILT_OF: JSON.stringify(programDigest()),
+      HANDLERS_SHA256: JSON.stringify(writeHandlers()),
+    },
     metafile: true,
     logLevel: 'warning',
   });

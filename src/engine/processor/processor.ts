@@ -4,7 +4,7 @@ import { EXIT } from '../../x86/exit-reasons.ts';
 import { type ExecutionControls, NO_CONTROLS, type VmExit } from '../../x86/guest.ts';
 import { CodeCache } from '../code/cache.ts';
 import { hasErrorCode, VECTOR, vmExit } from '../core/fault.ts';
-import { type HandlerInstance, handlerModule, type Instantiate } from '../meanings/handlers.ts';
+import type { HandlerInstance, HandlerModule, Instantiate } from '../meanings/handlers.ts';
 import type { TierOptions } from '../translate/tier.ts';
 import { translatorFor } from '../translate/bound.ts';
 import type { Translator } from '../translate/translator.ts';
@@ -24,6 +24,13 @@ import { CpuState } from '../state/state.ts';
 import { BLOCKED_BY, DR6, RFLAGS } from '../../x86/registers.ts';
 
 const SHADOWS = BLOCKED_BY.STI | BLOCKED_BY.MOV_SS;
+
+/** What runs a processor's code. */
+interface ProcessorParts {
+  readonly instantiate: Instantiate;
+  readonly handlers: HandlerModule;
+  readonly tier: TierOptions;
+}
 
 /** One processor core: runs the architectural block that is in memory now. */
 export class Processor extends LinearAccess implements Executing {
@@ -49,9 +56,9 @@ export class Processor extends LinearAccess implements Executing {
 
   readonly translator: Translator;
 
-  constructor(memory: EngineMemory, eptWords: Uint32Array, instantiate: Instantiate, tier: TierOptions) {
+  constructor(memory: EngineMemory, eptWords: Uint32Array, { instantiate, handlers, tier }: ProcessorParts) {
     super(memory, new CpuState(memory));
-    const { module, slots, forms } = handlerModule();
+    const { module, slots, forms } = handlers;
     this.wasm = instantiate(module, {
       memory: memory.memory,
       translate: (low: number, high: number, want: number) => {
