@@ -9,13 +9,14 @@ import { build } from 'esbuild';
 import { buildHandlers } from '../src/engine/meanings/handlers.ts';
 import { programDigest } from '../src/host/program.ts';
 import { licencesOf } from './build/licences.ts';
+import { requiredAtOnce } from './build/required-at-once.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const MADE = join(ROOT, 'dist.part');
 const DOORS = ['src/cli/main.ts', 'src/api/index.ts', 'src/testing/vitest.ts'];
 
 /** Packages of many files, of which a tenth is used. They are installed besides, for the types in our declarations. */
-const BUNDLED = ['zod', '@noble/ciphers', '@noble/curves'];
+const BUNDLED = ['zod', '@noble/ciphers', '@noble/curves', 'rxjs'];
 
 /** Packages that whoever installs this one gets beside it: a program has them once, whoever asks for them. */
 function beside(): string[] {
@@ -52,6 +53,8 @@ async function bundle(): Promise<void> {
     platform: 'node',
     target: 'node20.19',
     external: beside(),
+    alias: { rxjs: join(ROOT, 'node_modules/rxjs/dist/esm/index.js') },
+    plugins: [requiredAtOnce],
     sourcemap: true,
     define: {
       BUILT_OF: JSON.stringify(programDigest()),

@@ -83,7 +83,7 @@ function withPointers(bytes: Uint8Array, pointers: readonly Pointer[], base: num
 /** The byte that makes all of them sum to zero, when its own place holds zero. */
 export function checksum(bytes: Uint8Array): number {
   let sum = 0;
-  for (const byte of bytes) sum += byte;
+  for (let at = 0; at < bytes.length; at++) sum += bytes[at]!;
   return -sum & 0xff;
 }
 
