@@ -9,7 +9,7 @@ import { build } from 'esbuild';
 import { buildHandlers } from '../src/engine/meanings/handlers.ts';
 import { programDigest } from '../src/host/program.ts';
 import { licencesOf } from './build/licences.ts';
-import { requiredAtOnce } from './build/required-at-once.ts';
+import { required } from './build/required.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const MADE = join(ROOT, 'dist.part');
@@ -54,7 +54,7 @@ async function bundle(): Promise<void> {
     target: 'node20.19',
     external: beside(),
     alias: { rxjs: join(ROOT, 'node_modules/rxjs/dist/esm/index.js') },
-    plugins: [requiredAtOnce],
+    plugins: [required],
     sourcemap: true,
     define: {
       BUILT_OF: JSON.stringify(programDigest()),
