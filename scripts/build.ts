@@ -34,7 +34,7 @@ function declare(): boolean {
 
 /** What every start of a guest would emit anew. Returns its digest, by which the bundle knows it: src/host/handlers.ts. */
 function writeHandlers(): string {
-  const { bytes } = buildHandlers();
+  const bytes = buildHandlers();
   writeFileSync(join(MADE, 'handlers.wasm'), bytes);
   return createHash('sha256').update(bytes).digest('hex');
 }

@@ -39,19 +39,13 @@ const GLOBALS = [
   { type: 'i64', name: 'context' },
 ] as const;
 
-/** The binary of all handlers, and the table slot of each by key. */
-export interface HandlerBinary {
-  readonly bytes: Uint8Array;
-  readonly slots: ReadonlyMap<string, number>;
-  /** What each slot's handler does, by slot; undefined: it serves no instruction. */
-  readonly forms: readonly (Form | undefined)[];
-}
-
 /** The handlers compiled: what every engine of the process instantiates, whatever the size of its memory. */
 export interface HandlerModule {
   readonly module: CompiledModule;
+  /** The table slot of each handler by its key. */
   readonly slots: ReadonlyMap<string, number>;
-  readonly forms: readonly (Form | undefined)[];
+  /** What each slot's handler does, by slot; undefined: it serves no instruction. */
+  forms(): readonly (Form | undefined)[];
 }
 
 /** The handlers bound to the memory of one engine. */
@@ -83,17 +77,34 @@ export function handlerModule(emitted: Uint8Array | undefined): HandlerModule {
   const key = emitted ?? EMITTED_HERE;
   const known = COMPILED.get(key);
   if (known !== undefined) return known;
-  const handlers = allHandlers();
-  const bytes = emitted ?? emitHandlers(handlers);
-  const made = { module: new WebAssembly.Module(bytes as BufferSource), ...bySlot(handlers) };
+  const made = compiled(emitted ?? buildHandlers());
   COMPILED.set(key, made);
   return made;
 }
 
-/** Build every handler. Deterministic: same tables, same bytes. */
-export function buildHandlers(): HandlerBinary {
-  const handlers = allHandlers();
-  return { bytes: emitHandlers(handlers), ...bySlot(handlers) };
+/** Build every handler: a module. Deterministic: same tables, same bytes. */
+export function buildHandlers(): Uint8Array {
+  return emitHandlers(allHandlers());
+}
+
+/** The slots by their keys, as a module of handlers says them. */
+export function slotsOf(module: WebAssembly.Module): ReadonlyMap<string, number> {
+  const [keys] = WebAssembly.Module.customSections(module, KEYS);
+  return new Map(
+    new TextDecoder()
+      .decode(keys)
+      .split('\n')
+      .map((key, slot) => [key, slot]),
+  );
+}
+
+/** The section with the keys of all slots, a line each: who has the module need not work them out. */
+const KEYS = 'keys';
+
+function compiled(bytes: Uint8Array): HandlerModule {
+  const module = new WebAssembly.Module(bytes as BufferSource);
+  let forms: readonly (Form | undefined)[] | undefined;
+  return { module, slots: slotsOf(module), forms: () => (forms ??= formsOf(allHandlers())) };
 }
 
 interface Handler {
@@ -122,21 +133,17 @@ function handlersOf(meaning: Meaning): readonly Handler[] {
   );
 }
 
-function bySlot(handlers: readonly Handler[]): Pick<HandlerModule, 'slots' | 'forms'> {
-  const slots = new Map(handlers.map(({ key }, slot) => [key, slot]));
-  invariant(slots.size === handlers.length, 'a handler has one meaning');
-  invariant(slots.size < 65536, 'a handler index has 16 bits', { handlers: slots.size });
-  const forms = handlers.map(({ key, emit, isPseudo }) =>
-    isPseudo ? undefined : formOf(key, emit as (m: MeaningBuilder) => void),
-  );
-  return { slots, forms };
-}
+const formsOf = (handlers: readonly Handler[]): readonly (Form | undefined)[] =>
+  handlers.map(({ key, emit, isPseudo }) => (isPseudo ? undefined : formOf(key, emit as (m: MeaningBuilder) => void)));
 
 function emitHandlers(handlers: readonly Handler[]): Uint8Array {
   const functions: FunctionBody[] = [
     ...[lookupFunction(), branchFunction(), segmentFunction(), dispatchFunction(), settleFunction()],
   ];
   const first = IMPORTS.length + functions.length;
+  const keys = handlers.map(({ key }) => key);
+  invariant(new Set(keys).size === keys.length, 'a handler has one meaning');
+  invariant(keys.length < 65536, 'a handler index has 16 bits', { handlers: keys.length });
   for (const { emit } of handlers) {
     const m = new MeaningBuilder(HANDLERS);
     emit(m);
@@ -146,6 +153,7 @@ function emitHandlers(handlers: readonly Handler[]): Uint8Array {
     ...{ imports: IMPORTS, functions, globals: GLOBALS, memoryPages: L.HOST_MEMORY / 65536 },
     table: { imported: false, slots: handlers.length + REGION_SLOTS },
     elements: [{ slot: 0, functions: handlers.map((_handler, slot) => first + slot) }],
+    custom: { name: KEYS, bytes: new TextEncoder().encode(keys.join('\n')) },
   });
 }
 

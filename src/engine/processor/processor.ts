@@ -108,7 +108,15 @@ export class Processor extends LinearAccess implements Executing {
       onFlush: () => this.mmu.flush(),
     });
     this.translator = translatorFor({
-      ...{ memory, handlers: this.wasm, forms, gotoSlot: slots.get('goto::') as number, instantiate, tier },
+      ...{
+        memory,
+        handlers: this.wasm,
+        slots: slots.size,
+        forms,
+        gotoSlot: slots.get('goto::') as number,
+        instantiate,
+        tier,
+      },
       code: this.code,
       mode: () => this.flow.codeMode,
     });

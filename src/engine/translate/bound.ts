@@ -9,7 +9,9 @@ import { Translator } from './translator.ts';
 export interface Bound {
   readonly memory: EngineMemory;
   readonly handlers: HandlerInstance;
-  readonly forms: readonly (Form | undefined)[];
+  /** How many handlers there are, and what they do, by slot. */
+  readonly slots: number;
+  forms(): readonly (Form | undefined)[];
   /** Slot of the handler that only leads on. */
   readonly gotoSlot: number;
   readonly instantiate: Instantiate;
@@ -20,10 +22,20 @@ export interface Bound {
 }
 
 /** A translator whose regions share memory, table and globals with the handlers of an engine. */
-export function translatorFor({ memory, handlers, forms, gotoSlot, instantiate, code, mode, tier }: Bound): Translator {
+export function translatorFor({
+  memory,
+  handlers,
+  slots,
+  forms,
+  gotoSlot,
+  instantiate,
+  code,
+  mode,
+  tier,
+}: Bound): Translator {
   const { ticks, context, table, lookup, settle } = handlers;
   const translator = new Translator({
-    ...{ memory, forms, gotoSlot, tableSlots: forms.length + REGION_SLOTS, options: tier },
+    ...{ memory, slots, forms, gotoSlot, tableSlots: slots + REGION_SLOTS, options: tier },
     shadow: (record, page) => code.shadow(record, page),
     pageOf: (record) => code.pageOf(record, mode()),
     bind: (binary) => {
