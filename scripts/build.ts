@@ -32,7 +32,7 @@ function declare(): boolean {
   return spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' }).status === 0;
 }
 
-/** What every start of a guest would emit anew. Returns its digest, by which the bundle knows it: src/host/handlers.ts. */
+/** What every start of a guest would emit anew. Returns its digest, by which src/host/handlers.ts knows it. */
 function writeHandlers(): string {
   const bytes = buildHandlers();
   writeFileSync(join(MADE, 'handlers.wasm'), bytes);

@@ -88,8 +88,8 @@ export function buildHandlers(): Uint8Array {
 }
 
 /** The slots by their keys, as a module of handlers says them. */
-export function slotsOf(module: WebAssembly.Module): ReadonlyMap<string, number> {
-  const [keys] = WebAssembly.Module.customSections(module, KEYS);
+export function slotsOf(module: CompiledModule): ReadonlyMap<string, number> {
+  const [keys] = WebAssembly.Module.customSections(module as WebAssembly.Module, KEYS);
   return new Map(
     new TextDecoder()
       .decode(keys)
