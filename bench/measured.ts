@@ -34,12 +34,14 @@ export function measured(program: string, args: readonly string[], input = '', s
   };
 }
 
-/** Node cannot ask what a child used; Python's `resource` can. */
+/** Node cannot ask what a child used; Python's `resource` can. What started Python may have had children before. */
 const ACCOUNTANT = `
 import os, resource, subprocess, sys
+before = resource.getrusage(resource.RUSAGE_CHILDREN)
 status = subprocess.call(sys.argv[1:])
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print('retrovisor-measured %f %f %f %d' % (used.ru_utime, used.ru_stime, 0, used.ru_maxrss), file=sys.stderr)
+user, system = used.ru_utime - before.ru_utime, used.ru_stime - before.ru_stime
+print('retrovisor-measured %f %f %f %d' % (user, system, 0, used.ru_maxrss), file=sys.stderr)
 sys.exit(status)
 `;
 

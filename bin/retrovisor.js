@@ -9,19 +9,18 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const built = join(root, 'dist/cli/main.js');
 const source = join(root, 'src/cli/main.ts');
 
-/** Newest modification time of the TypeScript files below a folder. */
-function newestIn(folder) {
-  let newest = 0;
-  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
-    if (!entry.isFile() || !entry.name.endsWith('.ts')) continue;
-    newest = Math.max(newest, statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs);
-  }
-  return newest;
+/** Whether a TypeScript file below a folder was changed after a moment. */
+function hasNewer(folder, moment) {
+  return readdirSync(folder, { withFileTypes: true }).some((entry) => {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) return hasNewer(path, moment);
+    return entry.isFile() && entry.name.endsWith('.ts') && statSync(path).mtimeMs > moment;
+  });
 }
 
 async function entryPoint() {
   if (!existsSync(source)) return built;
-  if (existsSync(built) && statSync(built).mtimeMs >= newestIn(join(root, 'src'))) return built;
+  if (existsSync(built) && !hasNewer(join(root, 'src'), statSync(built).mtimeMs)) return built;
   try {
     const { register } = await import('tsx/esm/api');
     register();

@@ -8,8 +8,7 @@ import { Feed } from './feed.ts';
 import type { Peer } from '../host/peer.ts';
 import { complain } from '../host/output.ts';
 import { ESCAPE_HELP, escapeAtStart, keyMeanings } from './escape.ts';
-import { answerMonitor } from './monitor.ts';
-import { type MonitorLine, openMonitorLine } from './monitor-line.ts';
+import type { MonitorLine } from './monitor-line.ts';
 import { LONGEST_WAIT_MS, SILENCE_SKIPPED_NS, SLICE_MS } from './pace.ts';
 import type { Typist } from '../runs/underway/typist.ts';
 
@@ -51,7 +50,7 @@ interface ConsoleState {
   /** The guest has powered off, and its machine stands. */
   off: SessionEnd | undefined;
   /** The monitor has the keys while it is open; what was typed at it before is kept. */
-  readonly monitor: { isOpen: boolean; line: MonitorLine | undefined };
+  readonly monitor: { readonly made: Monitor | undefined; isOpen: boolean; line: MonitorLine | undefined };
   stopped: boolean;
   end: SessionEnd | undefined;
   /** Virtual time the guest idles until, and the host's time at which that comes. */
@@ -63,6 +62,14 @@ const HELD_WAIT_MS = 5;
 const KILLED: SessionEnd = { status: 0, sentence: 'Ended by gdb.' };
 const QUIT: SessionEnd = { status: 0, sentence: 'Ended by Ctrl-A x.' };
 
+type Monitor = typeof import('./monitor.ts') & typeof import('./monitor-line.ts');
+
+/** What looks at machines is loaded where somebody can ask for it. */
+const monitorFor = async (options: ConsoleOptions, { interactive }: Terminal): Promise<Monitor | undefined> =>
+  options.monitor && interactive
+    ? { ...(await import('./monitor.ts')), ...(await import('./monitor-line.ts')) }
+    : undefined;
+
 /** Run a guest with its console joined to the terminal until it ends or the person ends it. */
 export async function runConsole(session: Session, terminal: Terminal, options: ConsoleOptions): Promise<SessionEnd> {
   const state: ConsoleState = {
@@ -73,7 +80,7 @@ export async function runConsole(session: Session, terminal: Terminal, options: 
     feed: options.line === undefined ? undefined : new Feed(options.line),
     peers: (options.peers ?? []).map((peer) => ({ ...peer, feed: new Feed(peer.at) })),
     off: undefined,
-    monitor: { isOpen: false, line: undefined },
+    monitor: { made: await monitorFor(options, terminal), isOpen: false, line: undefined },
     stopped: options.startsStopped === true,
     end: undefined,
     idle: undefined,
@@ -134,18 +141,20 @@ function toggleMonitor(state: ConsoleState): void {
   monitor.isOpen = !monitor.isOpen;
   terminal.write(monitor.isOpen ? '\r\nRetrovisor monitor: `help` lists commands\r\n' : '\r\n');
   if (!monitor.isOpen) return;
-  monitor.line ??= openMonitorLine(terminal, {
+  monitor.line ??= monitor.made?.openMonitorLine(terminal, {
     line(text) {
       performMonitorLine(state, text);
       if (monitor.isOpen && state.end === undefined) monitor.line?.prompt();
     },
     end: () => toggleMonitor(state),
   });
-  monitor.line.prompt();
+  monitor.line?.prompt();
 }
 
 function performMonitorLine(state: ConsoleState, line: string): void {
-  const { text, then, send } = answerMonitor(state.session, line);
+  const answer = state.monitor.made?.answerMonitor(state.session, line);
+  if (answer === undefined) return;
+  const { text, then, send } = answer;
   if (send !== undefined) state.session.send(send);
   if (text !== '') state.terminal.write(onTerminal(`${text}\n`));
   if (then === 'quit') state.end = { status: 0, sentence: 'Ended by the monitor.' };

@@ -10,7 +10,7 @@ import type { ImagePaths } from '../runs/machine/images.ts';
 import { openRecordedRun, openTimeline, type RecordedTimeline } from '../runs/recorded/recorded-run.ts';
 import type { DriveConfig } from '../vmm/config.ts';
 import { statusOfRun } from './cut.ts';
-import { DIVERGED } from './replay-commands.ts';
+import { DIVERGED } from './statuses.ts';
 
 /** What is asked about. */
 export interface DriveAsked {

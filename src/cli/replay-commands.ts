@@ -12,6 +12,7 @@ import { Told } from '../replay/streams/told.ts';
 import { inOrder } from '../replay/trace/in-order.ts';
 import { statusOfDamage } from './cut.ts';
 import type { Print } from './trace-commands.ts';
+import { DIVERGED } from './statuses.ts';
 
 /** What may differ from the recorded run: where the images lie now, and whether its console is shown. */
 export interface ReplayOptions extends RunAccess {
@@ -20,8 +21,6 @@ export interface ReplayOptions extends RunAccess {
   readonly raw?: boolean;
 }
 
-/** Status of a command that found a run to differ from its record. */
-export const DIVERGED = 3;
 /** Events between two looks at the progress. */
 const STRIDE = 1 << 14;
 

@@ -1,3 +1,6 @@
+/** Status of a command that found a run to differ from its record. */
+export const DIVERGED = 3;
+
 /** What the status of a command says. */
 export const STATUSES: readonly { readonly status: string; readonly means: string }[] = [
   {

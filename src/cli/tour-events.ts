@@ -9,7 +9,7 @@ import { fold } from '../replay/fold.ts';
 import { inOrder } from '../replay/trace/in-order.ts';
 import { diskInterrupt, type Effect, effectsOf, timerInterrupt } from '../debugger/history/chain.ts';
 import { printed } from '../debugger/history/state-difference.ts';
-import { DIVERGED } from './replay-commands.ts';
+import { DIVERGED } from './statuses.ts';
 import type { Print } from './trace-commands.ts';
 
 /** A terminal nobody has widened. */

@@ -3,14 +3,9 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { onOneLine } from '../base/printable.ts';
 import { progressOf } from '../host/progress.ts';
-import { openTraceFile } from '../host/trace-file.ts';
 import { jointAt } from '../host/trace-source.ts';
-import { inOrder } from '../replay/trace/in-order.ts';
-import { crossings, trafficOf } from '../runs/fabric/crossings.ts';
-import type { JointManifest } from '../runs/fabric/manifest.ts';
-import { readDescription } from '../runs/machine/machine-description.ts';
 import type { RunAccess } from '../runs/recorded/recorded-run.ts';
-import { DIVERGED } from './replay-commands.ts';
+import { DIVERGED } from './statuses.ts';
 import type { Print } from './trace-commands.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/retrovisor.js', import.meta.url));
@@ -53,31 +48,16 @@ export async function verify(paths: readonly string[], { jobs, access }: VerifyO
   const workers = Math.min(each.length, jobs ?? availableParallelism());
   await Promise.all(Array.from({ length: workers }, work));
   progress.end();
-  const unlike = files.reduce(
-    (sum, { path, joint }) => sum + (joint === undefined ? 0 : faultsBetween(path, joint, print)),
-    0,
-  );
+  let unlike = 0;
+  for (const { path, joint } of files) {
+    if (joint !== undefined) unlike += (await import('./verify-joint.ts')).faultsBetween(path, joint, print);
+  }
   const diverged = verdicts.filter(({ status }) => status === DIVERGED).length;
   const broken = verdicts.filter(({ status }) => status !== 0 && status !== DIVERGED).length;
   const events = verdicts.reduce((sum, { text }) => sum + Number(/^(\d+) events/m.exec(text)?.[1] ?? 0), 0);
   const equal = verdicts.length - diverged - broken;
   print(`${equal} of ${verdicts.length} traces equal (${events} events), ${diverged} diverged, ${broken} not replayed`);
   return diverged + unlike > 0 ? DIVERGED : broken > 0 ? 1 : 0;
-}
-
-/** What machines were given that others did not send: how many links that is true of. */
-function faultsBetween(path: string, { machines, links }: JointManifest, print: Print): number {
-  const parties = machines.map(({ name }) => {
-    const trace = openTraceFile(`${path}:${name}`, { acceptCut: true });
-    const traffic = trafficOf(inOrder(trace), readDescription(trace.header.machine, path));
-    trace.close();
-    return { name, traffic };
-  });
-  const { frames, faults } = crossings(parties, links);
-  for (const fault of faults) print(`DIVERGED  ${onOneLine(path)}: ${onOneLine(fault)}.`);
-  if (faults.length === 0)
-    print(`equal  ${frames} frames between the machines of ${onOneLine(path)}, as they were sent`);
-  return faults.length;
 }
 
 /** The options of each replay, as they are typed. */

@@ -25,19 +25,15 @@ import { FollowedTables, type TableWrite } from './mmu/followed-tables.ts';
 import { takeFlagged } from './mmu/page-flags.ts';
 import { EVENT_TYPE, type GuestEvent } from './core/event.ts';
 import { exitOperands } from './processor/exit-operands.ts';
-import type { Instantiate } from './meanings/handlers.ts';
 import { Processor } from './processor/processor.ts';
 import { registersOf } from './processor/registers.ts';
 import { resetBlock } from './processor/reset.ts';
-import { type TierOptions, tierWith } from './translate/tier.ts';
+import { type ExecutionOptions, executionFor } from './translate/bound.ts';
 
 /** What an engine is made for. */
-export interface EngineOptions {
+export interface EngineOptions extends ExecutionOptions {
   /** Host memory for guest RAM and ROM, bytes; rounded up to 64 KiB. */
   readonly hostBytes: number;
-  readonly instantiate: Instantiate;
-  /** How code that is executed often is translated; without: not at all. */
-  readonly tier?: Partial<TierOptions>;
   /** Host TSC as of the last tick the machine counted. */
   hostTsc(): bigint;
   readonly tscPerTick: number;
@@ -106,7 +102,7 @@ class Engine implements GuestEngine {
     const hostBytes = Math.ceil(options.hostBytes / 65536) * 65536;
     this.memory = new EngineMemory(hostBytes);
     this.eptWords = new Uint32Array(tablePages(hostBytes) * EPT_PAGE_WORDS);
-    this.processor = new Processor(this.memory, this.eptWords, options.instantiate, tierWith(options.tier));
+    this.processor = new Processor(this.memory, this.eptWords, executionFor(options));
     this.processor.clock.callsPerRun = options.callsPerRun ?? Number.POSITIVE_INFINITY;
     this.processor.seed = () => options.random(this.processor.clock.ticksBefore);
     this.memory.write32(L.TSC_PER_TICK, options.tscPerTick);

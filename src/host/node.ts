@@ -1,4 +1,5 @@
 import type { World } from '../runs/world.ts';
+import { emittedHandlers } from './handlers.ts';
 import { IMAGE_FILES, sha256 } from './image-files.ts';
 import { HOST_NETWORK } from './network.ts';
 import { tierWanted } from './tier.ts';
@@ -23,6 +24,9 @@ export const NODE: World = {
     return () => void process.off('exit', act);
   },
   instantiate,
+  get handlers() {
+    return emittedHandlers();
+  },
   get tier() {
     return tierWanted();
   },

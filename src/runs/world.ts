@@ -214,6 +214,8 @@ export interface World {
   atExit(act: () => void): () => void;
   /** The engine's handlers, made to run. */
   readonly instantiate: Instantiate;
+  /** The engine's handlers as a build of this very code emitted them; undefined: they are emitted when first needed. */
+  readonly handlers?: Uint8Array | undefined;
   /** How the engine translates code that is executed often; undefined: not at all. */
   readonly tier?: Partial<TierOptions> | undefined;
   readonly inflate: Inflate;

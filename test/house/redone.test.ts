@@ -54,6 +54,7 @@ const BESIDE_THE_STATE: Readonly<Record<string, string>> = {
   'reducers/slices.ts SliceDigests.stale': 'derived from the facts: whose digest is to be made anew',
   'vmm/board/device-call.ts DeviceCall.machine': 'of one call: what it follows from',
   'vmm/board/device-call.ts DeviceCall.pending': 'of one call: an access that is not committed yet',
+  'devices/e1000/registers.ts known': 'constant: made when first asked for',
   'devices/fw-cfg/decide.ts EMPTY*': 'constant: never written',
   'vmm/fw-cfg/items.ts SYSTEM_STATES*': 'constant: never written',
   'vmm/board/machine.ts Board.delivering*': 'of one call: to whom packets are being handed',

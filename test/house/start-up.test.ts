@@ -47,6 +47,18 @@ describe('what a command does not use is not loaded', () => {
     expect(unwanted.filter((name) => loaded.has(name))).toEqual([]);
   });
 
+  test('a run loads nothing that looks at machines, until somebody can ask', async () => {
+    const loaded = await loadedBy('src/cli/run.ts');
+    expect(['src/debugger', 'src/gdb'].filter((name) => loaded.has(name))).toEqual([]);
+    expect(loaded).toContain('src/engine');
+  });
+
+  test('who replays by other processes has no machine itself', async () => {
+    const loaded = await loadedBy('src/cli/verify.ts');
+    const unwanted = ['src/engine', 'src/kvm', 'src/machine', 'src/devices', 'src/debugger', 'iced-x86', 'rxjs'];
+    expect(unwanted.filter((name) => loaded.has(name))).toEqual([]);
+  });
+
   test('events are listed without a machine', async () => {
     const loaded = await loadedBy('src/cli/trace-commands.ts');
     const unwanted = ['src/engine', 'src/machine', 'src/devices', 'src/debugger', 'src/gdb', 'iced-x86', 'rxjs'];

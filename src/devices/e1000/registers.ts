@@ -146,14 +146,15 @@ function accessTable(): ReadonlyMap<number, Access> {
   return table;
 }
 
-/** How registers are read and written, by their places. */
-const ACCESS = accessTable();
+/** How registers are read and written, by their places: many, and few machines have the card. */
+let known: ReadonlyMap<number, Access> | undefined;
 
 const NONE: Access = {};
 
 /** What an access of a register does, where these properties are on. */
 export function accessOf(offset: number, has: Readonly<Record<Needed, boolean>>): Access {
-  const access = ACCESS.get(offset) ?? NONE;
+  known ??= accessTable();
+  const access = known.get(offset) ?? NONE;
   return access.needs === undefined || has[access.needs] ? access : NONE;
 }
 

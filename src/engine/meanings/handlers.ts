@@ -33,19 +33,19 @@ const IMPORTS: readonly ImportedFunction[] = [
   { name: 'assist', signature: { params: ['i32', 'i32'], results: ['i32'] } },
 ];
 
-/** The binary of all handlers, and the table slot of each by key. */
-export interface HandlerBinary {
-  readonly bytes: Uint8Array;
-  readonly slots: ReadonlyMap<string, number>;
-  /** What each slot's handler does, by slot; undefined: it serves no instruction. */
-  readonly forms: readonly (Form | undefined)[];
-}
+const GLOBALS = [
+  { type: 'i32', name: 'ticks' },
+  { type: 'i32', name: 'fault' },
+  { type: 'i64', name: 'context' },
+] as const;
 
 /** The handlers compiled: what every engine of the process instantiates, whatever the size of its memory. */
 export interface HandlerModule {
   readonly module: CompiledModule;
+  /** The table slot of each handler by its key. */
   readonly slots: ReadonlyMap<string, number>;
-  readonly forms: readonly (Form | undefined)[];
+  /** What each slot's handler does, by slot; undefined: it serves no instruction. */
+  forms(): readonly (Form | undefined)[];
 }
 
 /** The handlers bound to the memory of one engine. */
@@ -65,66 +65,100 @@ export interface HandlerInstance {
 /** Binds the compiled handlers to what they import. */
 export type Instantiate = (handlers: CompiledModule, env: Readonly<Record<string, unknown>>) => HandlerInstance;
 
-let compiled: HandlerModule | undefined;
+/** By the bytes they were compiled from; those that were emitted here by what stands for them. */
+const COMPILED = new WeakMap<object, HandlerModule>();
+const EMITTED_HERE = {};
 
-/** Every handler, emitted and compiled when first asked for. They depend on nothing but the code. */
-export function handlerModule(): HandlerModule {
-  if (compiled === undefined) {
-    const { bytes, slots, forms } = buildHandlers();
-    compiled = { module: new WebAssembly.Module(bytes as BufferSource), slots, forms };
-  }
-  return compiled;
+/**
+ * Every handler, compiled when first asked for. They depend on nothing but the code: `emitted` is what `buildHandlers`
+ * gave of it at another time; without, they are emitted now, which takes a quarter of a second.
+ */
+export function handlerModule(emitted: Uint8Array | undefined): HandlerModule {
+  const key = emitted ?? EMITTED_HERE;
+  const known = COMPILED.get(key);
+  if (known !== undefined) return known;
+  const made = compiled(emitted ?? buildHandlers());
+  COMPILED.set(key, made);
+  return made;
 }
 
-/** Build every handler. Deterministic: same tables, same bytes. */
-export function buildHandlers(): HandlerBinary {
+/** Build every handler: a module. Deterministic: same tables, same bytes. */
+export function buildHandlers(): Uint8Array {
+  return emitHandlers(allHandlers());
+}
+
+/** The slots by their keys, as a module of handlers says them. */
+export function slotsOf(module: CompiledModule): ReadonlyMap<string, number> {
+  const [keys] = WebAssembly.Module.customSections(module as WebAssembly.Module, KEYS);
+  return new Map(
+    new TextDecoder()
+      .decode(keys)
+      .split('\n')
+      .map((key, slot) => [key, slot]),
+  );
+}
+
+/** The section with the keys of all slots, a line each: who has the module need not work them out. */
+const KEYS = 'keys';
+
+function compiled(bytes: Uint8Array): HandlerModule {
+  const module = new WebAssembly.Module(bytes as BufferSource);
+  let forms: readonly (Form | undefined)[] | undefined;
+  return { module, slots: slotsOf(module), forms: () => (forms ??= formsOf(allHandlers())) };
+}
+
+interface Handler {
+  readonly key: string;
+  emit(m: MeaningBuilder<RecordReader>): void;
+  /** It serves no instruction. */
+  readonly isPseudo: boolean;
+}
+
+/** Every handler there is, by slot. */
+function allHandlers(): readonly Handler[] {
+  const pseudo = PSEUDO.map(({ name, emit }) => ({ key: handlerKey(name, [], []), emit, isPseudo: true }));
+  const strings = stringMeanings().map(({ key, emit }) => ({ key, emit, isPseudo: false }));
+  return [...MEANINGS.flatMap(handlersOf), ...pseudo, ...MORE_MEANINGS.flatMap(handlersOf), ...strings];
+}
+
+/** One for each combination of a meaning's sizes and kinds. */
+function handlersOf(meaning: Meaning): readonly Handler[] {
+  const combinations = kindCombinations(meaning.operands);
+  return meaning.sizes.flatMap((sizes) =>
+    combinations.map((kinds) => ({
+      key: handlerKey(meaning.name, sizes, kinds),
+      emit: (m: MeaningBuilder) => emitMeaning(m, meaning, sizes, kinds),
+      isPseudo: false,
+    })),
+  );
+}
+
+const formsOf = (handlers: readonly Handler[]): readonly (Form | undefined)[] =>
+  handlers.map(({ key, emit, isPseudo }) => (isPseudo ? undefined : formOf(key, emit as (m: MeaningBuilder) => void)));
+
+function emitHandlers(handlers: readonly Handler[]): Uint8Array {
   const functions: FunctionBody[] = [
     ...[lookupFunction(), branchFunction(), segmentFunction(), dispatchFunction(), settleFunction()],
   ];
-  const slots = new Map<string, number>();
-  const table: number[] = [];
-  const forms: (Form | undefined)[] = [];
-  const add: Add = (key, emit, isPseudo = false) => {
+  const first = IMPORTS.length + functions.length;
+  const keys = handlers.map(({ key }) => key);
+  invariant(new Set(keys).size === keys.length, 'a handler has one meaning');
+  invariant(keys.length < 65536, 'a handler index has 16 bits', { handlers: keys.length });
+  for (const { emit } of handlers) {
     const m = new MeaningBuilder(HANDLERS);
     emit(m);
-    invariant(!slots.has(key), 'a handler has one meaning', { key });
-    slots.set(key, table.length);
-    table.push(IMPORTS.length + functions.length);
     functions.push(m.finish());
-    forms.push(isPseudo ? undefined : formOf(key, emit as (m: MeaningBuilder) => void));
-  };
-  for (const meaning of MEANINGS) addMeaning(meaning, add);
-  for (const { name, emit } of PSEUDO) add(handlerKey(name, [], []), emit, true);
-  for (const meaning of MORE_MEANINGS) addMeaning(meaning, add);
-  for (const { key, emit } of stringMeanings()) add(key, emit);
-  invariant(table.length < 65536, 'a handler index has 16 bits', { handlers: table.length });
-  const globals = [
-    { type: 'i32', name: 'ticks' },
-    { type: 'i32', name: 'fault' },
-    { type: 'i64', name: 'context' },
-  ] as const;
-  const memoryPages = L.HOST_MEMORY / 65536;
-  const elements = [{ slot: 0, functions: table }];
-  const parts = { imports: IMPORTS, functions, globals, elements, memoryPages };
-  return {
-    bytes: assembleModule({ ...parts, table: { imported: false, slots: table.length + REGION_SLOTS } }),
-    slots,
-    forms,
-  };
+  }
+  return assembleModule({
+    ...{ imports: IMPORTS, functions, globals: GLOBALS, memoryPages: L.HOST_MEMORY / 65536 },
+    table: { imported: false, slots: handlers.length + REGION_SLOTS },
+    elements: [{ slot: 0, functions: handlers.map((_handler, slot) => first + slot) }],
+    custom: { name: KEYS, bytes: new TextEncoder().encode(keys.join('\n')) },
+  });
 }
 
 /** Slots behind the handlers for regions of translated code. */
 export const REGION_SLOTS = 16384;
-
-type Add = (key: string, emit: (m: MeaningBuilder<RecordReader>) => void, isPseudo?: boolean) => void;
-
-function addMeaning(meaning: Meaning, add: Add): void {
-  for (const sizes of meaning.sizes) {
-    for (const kinds of kindCombinations(meaning.operands)) {
-      add(handlerKey(meaning.name, sizes, kinds), (m) => emitMeaning(m, meaning, sizes, kinds));
-    }
-  }
-}
 
 /** Find the record for rip (parameter 0) through the TLB, or ask TypeScript. Returns 0 to stop. */
 function lookupFunction(): FunctionBody {

@@ -4,9 +4,8 @@ import { EXIT } from '../../x86/exit-reasons.ts';
 import { type ExecutionControls, NO_CONTROLS, type VmExit } from '../../x86/guest.ts';
 import { CodeCache } from '../code/cache.ts';
 import { hasErrorCode, VECTOR, vmExit } from '../core/fault.ts';
-import { type HandlerInstance, handlerModule, type Instantiate } from '../meanings/handlers.ts';
-import type { TierOptions } from '../translate/tier.ts';
-import { translatorFor } from '../translate/bound.ts';
+import type { HandlerInstance } from '../meanings/handlers.ts';
+import { type Execution, translatorFor } from '../translate/bound.ts';
 import type { Translator } from '../translate/translator.ts';
 import { DebugRegisters } from './debug-registers.ts';
 import { EventDelivery } from './event-delivery.ts';
@@ -49,10 +48,9 @@ export class Processor extends LinearAccess implements Executing {
 
   readonly translator: Translator;
 
-  constructor(memory: EngineMemory, eptWords: Uint32Array, instantiate: Instantiate, tier: TierOptions) {
+  constructor(memory: EngineMemory, eptWords: Uint32Array, by: Execution) {
     super(memory, new CpuState(memory));
-    const { module, slots, forms } = handlerModule();
-    this.wasm = instantiate(module, {
+    this.wasm = by.instantiate(by.handlers.module, {
       memory: memory.memory,
       translate: (low: number, high: number, want: number) => {
         this.clock.called();
@@ -95,16 +93,13 @@ export class Processor extends LinearAccess implements Executing {
         if (this.clock.slicing) this.clock.stopSoon();
       },
     });
-    this.code = new CodeCache(memory, slots, {
+    this.code = new CodeCache(memory, by.handlers.slots, {
       onWatch: (page) => this.mmu.watchCode(page),
       onUnwatch: (page) => this.mmu.unwatchCode(page),
       onFlush: () => this.mmu.flush(),
     });
-    this.translator = translatorFor({
-      ...{ memory, handlers: this.wasm, forms, gotoSlot: slots.get('goto::') as number, instantiate, tier },
-      code: this.code,
-      mode: () => this.flow.codeMode,
-    });
+    const { wasm: instance, code } = this;
+    this.translator = translatorFor({ memory, instance, by, code, mode: () => this.flow.codeMode });
     this.clock = new RunClock(this, this.wasm.ticks);
     this.debug = new DebugRegisters(this);
     this.events = new EventDelivery(this);

@@ -81,16 +81,33 @@ export class RunClock {
     return BigInt.asUintN(64, this.tscAtStart + BigInt(elapsed) * BigInt(this.memory.read32(L.TSC_PER_TICK)));
   }
 
-  /** PAUSE-loop exiting: whether this PAUSE is one too many. SDM Vol. 3, 26.1.3. */
+  /**
+   * PAUSE-loop exiting: whether this PAUSE is one too many. SDM Vol. 3, 26.1.3. Called from inside an assist. Whoever
+   * spins comes by here all the time: no bigints.
+   */
   pauseLoop(): boolean {
     const { memory } = this;
-    const now = this.timeStamp();
     const { pleGap, pleWindow } = this.core.controls;
-    const isNewLoop = now - memory.read64(L.PLE_LAST) > BigInt(pleGap);
-    memory.write64(L.PLE_LAST, now);
-    if (isNewLoop) memory.write64(L.PLE_FIRST, now);
-    if (now - memory.read64(L.PLE_FIRST) <= BigInt(pleWindow)) return false;
-    memory.write64(L.PLE_FIRST, now);
+    const elapsed = (memory.read32(L.TSC_TICKS) - this.ticksLeft) * memory.read32(L.TSC_PER_TICK);
+    const sum = memory.read32(L.TSC_BASE) + elapsed;
+    const low = sum >>> 0;
+    const high = (memory.read32(L.TSC_BASE + 4) + Math.floor(sum / WORD)) >>> 0;
+    const isNewLoop = sinceMoment(memory, L.PLE_LAST, low, high) > pleGap;
+    writeMoment(memory, L.PLE_LAST, low, high);
+    if (isNewLoop) writeMoment(memory, L.PLE_FIRST, low, high);
+    if (sinceMoment(memory, L.PLE_FIRST, low, high) <= pleWindow) return false;
+    writeMoment(memory, L.PLE_FIRST, low, high);
     return true;
   }
+}
+
+const WORD = 2 ** 32;
+
+/** TSC since a moment that is kept at an address: exact where it is compared with 32 bits, negative before it. */
+const sinceMoment = (memory: EngineMemory, at: number, low: number, high: number): number =>
+  (high - memory.read32(at + 4)) * WORD + (low - memory.read32(at));
+
+function writeMoment(memory: EngineMemory, at: number, low: number, high: number): void {
+  memory.write32(at, low);
+  memory.write32(at + 4, high);
 }

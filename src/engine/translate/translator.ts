@@ -12,8 +12,9 @@ import type { TierOptions } from './tier.ts';
 /** What a translator works with. */
 export interface TranslatorParts {
   readonly memory: EngineMemory;
-  /** What the handlers do, by slot. */
-  readonly forms: readonly (Form | undefined)[];
+  /** How many handlers there are, and what they do, by slot. */
+  readonly slots: number;
+  forms(): readonly (Form | undefined)[];
   /** Slot of the handler that only leads on. */
   readonly gotoSlot: number;
   /** Slots of the handlers' table: regions lie behind the handlers. */
@@ -64,7 +65,7 @@ export class Translator {
 
   constructor(parts: TranslatorParts) {
     this.parts = parts;
-    this.nextSlot = parts.forms.length;
+    this.nextSlot = parts.slots;
     const { view } = parts.memory;
     this.records = {
       view,
@@ -78,7 +79,7 @@ export class Translator {
     return this.entries.get(record)?.handler ?? this.parts.memory.view.getUint16(record + L.R_HANDLER, true);
   }
   private formAt(record: number): Form | undefined {
-    const form = this.parts.forms[this.slotOf(record)];
+    const form = this.parts.forms()[this.slotOf(record)];
     return form === undefined || this.learnt.refused.has(form) ? undefined : form;
   }
   private onward(record: number): number {

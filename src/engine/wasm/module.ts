@@ -43,6 +43,8 @@ export interface ModuleParts {
   readonly table?: { readonly imported: boolean; readonly slots: number };
   /** Functions by index (imports counted first), to be put into table 0, each run of them from a slot on. */
   readonly elements?: readonly { readonly slot: number; readonly functions: readonly number[] }[];
+  /** A section that WebAssembly does not look into. */
+  readonly custom?: { readonly name: string; readonly bytes: Uint8Array };
   /** Pages of 64 KiB the memory has at least: one of any size from there on will do. */
   readonly memoryPages: number;
 }
@@ -75,7 +77,7 @@ class Types {
 
 /** Assemble a module that imports `env.memory` and what is named of `env`, and exports its named functions. */
 export function assembleModule(parts: ModuleParts): Uint8Array {
-  const { imports, functions, globals = [], table, elements = [] } = parts;
+  const { imports, functions, globals = [], table, elements = [], custom } = parts;
   const types = new Types();
   // Type 0 is the handler's: (record) -> next record.
   types.of({ params: ['i32'], results: ['i32'] });
@@ -92,6 +94,12 @@ export function assembleModule(parts: ModuleParts): Uint8Array {
   section(out, 7, (body) => writeExports(body, parts));
   section(out, 9, (body) => vector(body, elements, (each) => writeElements(body, each)));
   section(out, 10, (body) => vector(body, functions, (each) => writeFunction(body, each)));
+  if (custom !== undefined) {
+    section(out, 0, (body) => {
+      text(body, custom.name);
+      body.append(custom.bytes);
+    });
+  }
   return out.copy();
 }
 

@@ -65,6 +65,7 @@ const liveEngine =
     return createEngine({
       hostBytes: memory * 2 ** 20 + ROM_BYTES + deviceRomBytes(configurationOf(description)),
       instantiate: world.instantiate,
+      handlers: world.handlers,
       ...(world.tier === undefined ? {} : { tier: world.tier }),
       hostTsc: () => time.hostTsc(),
       tscPerTick: time.tscPerTick,

@@ -24,15 +24,14 @@ export const dword = (value: number): Aml => [0x0c, ...little(value, 4)];
 
 /** Names are four characters, dots separate them, a backslash starts at the root. 20.2.2. */
 function path(text: string): Aml {
-  const root = text.startsWith('\\') ? [0x5c] : [];
-  const names = text
-    .slice(root.length)
-    .split('.')
-    .filter((name) => name !== '');
-  const bytes = names.flatMap((name) => ascii(name.padEnd(4, '_')));
-  if (names.length === 0) return [...root, 0x00];
-  if (names.length === 1) return [...root, ...bytes];
-  return names.length === 2 ? [...root, 0x2e, ...bytes] : [...root, 0x2f, names.length, ...bytes];
+  const bytes: number[] = text.startsWith('\\') ? [0x5c] : [];
+  const rest = text.slice(bytes.length);
+  const names = rest === '' ? [] : rest.split('.');
+  if (names.length === 0) bytes.push(0x00);
+  else if (names.length === 2) bytes.push(0x2e);
+  else if (names.length > 2) bytes.push(0x2f, names.length);
+  for (const name of names) append(bytes, name.padEnd(4, '_'));
+  return bytes;
 }
 
 /** A zero-terminated string constant. */
@@ -47,34 +46,33 @@ export function eisaId(id: string): Aml {
 }
 
 /** Bytes with their count. */
-export const buffer = (bytes: readonly number[]): Aml => packaged([0x11], [...integer(bytes.length), ...bytes]);
+export const buffer = (bytes: readonly number[]): Aml => packaged([0x11], integer(bytes.length), bytes);
 
 /** `count` elements, of which those given have values. */
 export const packageOf = (elements: readonly Term[], count = elements.length): Aml =>
-  packaged([0x12], [count, ...all(elements)]);
+  packaged([0x12], [count], all(elements));
 
 /** Name(NAME, value). */
-export const name = (named: string, value: Term): Aml => [0x08, ...path(named), ...encode(value)];
+export const name = (named: string, value: Term): Aml => joined([[0x08], path(named), encode(value)]);
 
 /** Scope(NAME) { ... } */
-export const scope = (named: string, ...terms: readonly Term[]): Aml =>
-  packaged([0x10], [...path(named), ...all(terms)]);
+export const scope = (named: string, ...terms: readonly Term[]): Aml => packaged([0x10], path(named), all(terms));
 
 /** Device(NAME) { ... } */
 export const device = (named: string, ...terms: readonly Term[]): Aml =>
-  packaged([0x5b, 0x82], [...path(named), ...all(terms)]);
+  packaged([0x5b, 0x82], path(named), all(terms));
 
 /** Processor(NAME, id) { ... } without a P_BLK. */
 export const processor = (named: string, id: number, ...terms: readonly Term[]): Aml =>
-  packaged([0x5b, 0x83], [...path(named), id, 0, 0, 0, 0, 0, ...all(terms)]);
+  packaged([0x5b, 0x83], path(named), [id, 0, 0, 0, 0, 0], all(terms));
 
 /** Method(NAME, arguments) { ... } */
 export const method = (named: string, args: number, ...terms: readonly Term[]): Aml =>
-  packaged([0x14], [...path(named), args, ...all(terms)]);
+  packaged([0x14], path(named), [args], all(terms));
 
 /** Method(NAME, arguments, Serialized) { ... } */
 export const serialized = (named: string, args: number, ...terms: readonly Term[]): Aml =>
-  packaged([0x14], [...path(named), args | 8, ...all(terms)]);
+  packaged([0x14], path(named), [args | 8], all(terms));
 
 /** Mutex(NAME, 0). */
 export const mutex = (named: string): Aml => [0x5b, 0x01, ...path(named), 0];
@@ -98,46 +96,48 @@ export const FIELD = { byte: 1, dword: 3, lock: 0x10, preserve: 0, writeAsZeros:
 /** Field(NAME) { name, bits, ... }; an empty name skips bits. */
 export function field(named: string, flags: number, ...members: readonly (readonly [string, number])[]): Aml {
   const list = members.flatMap(([member, bits]) => [...(member === '' ? [0] : path(member)), ...packageLength(bits)]);
-  return packaged([0x5b, 0x81], [...path(named), flags, ...list]);
+  return packaged([0x5b, 0x81], path(named), [flags], list);
 }
 
 /** If (condition) { ... } */
 export const when = (condition: Term, ...terms: readonly Term[]): Aml =>
-  packaged([0xa0], [...encode(condition), ...all(terms)]);
+  packaged([0xa0], encode(condition), all(terms));
 
 /** Else { ... } */
 export const otherwise = (...terms: readonly Term[]): Aml => packaged([0xa1], all(terms));
 
 /** While (condition) { ... } */
 export const loop = (condition: Term, ...terms: readonly Term[]): Aml =>
-  packaged([0xa2], [...encode(condition), ...all(terms)]);
+  packaged([0xa2], encode(condition), all(terms));
 
 /** Calling a method, or any operator written as its name and operands. */
-export const call = (named: string, ...terms: readonly Term[]): Aml => [...path(named), ...all(terms)];
+export const call = (named: string, ...terms: readonly Term[]): Aml => joined([path(named), all(terms)]);
+
+const operator = (opcode: number, operands: readonly Term[]): Aml => joined([[opcode], all(operands)]);
 
 /** Operators. ACPI 20.2.5.4. Those with a target write to it; `NOWHERE` is none. */
-export const store = (value: Term, target: Term): Aml => [0x70, ...encode(value), ...encode(target)];
-export const add = (a: Term, b: Term, target: Term = NOWHERE): Aml => [0x72, ...all([a, b, target])];
-export const subtract = (a: Term, b: Term, target: Term = NOWHERE): Aml => [0x74, ...all([a, b, target])];
-export const increment = (target: Term): Aml => [0x75, ...encode(target)];
-export const shiftLeft = (a: Term, b: Term, target: Term = NOWHERE): Aml => [0x79, ...all([a, b, target])];
-export const shiftRight = (a: Term, b: Term, target: Term = NOWHERE): Aml => [0x7a, ...all([a, b, target])];
-export const and = (a: Term, b: Term, target: Term = NOWHERE): Aml => [0x7b, ...all([a, b, target])];
-export const or = (a: Term, b: Term, target: Term = NOWHERE): Aml => [0x7d, ...all([a, b, target])];
-export const derefOf = (a: Term): Aml => [0x83, ...encode(a)];
-export const notify = (a: Term, value: Term): Aml => [0x86, ...all([a, value])];
-export const sizeOf = (a: Term): Aml => [0x87, ...encode(a)];
-export const index = (a: Term, at: Term): Aml => [0x88, ...all([a, at]), 0];
-export const createDwordField = (a: Term, at: Term, named: string): Aml => [0x8a, ...all([a, at]), ...path(named)];
-export const bothTrue = (a: Term, b: Term): Aml => [0x90, ...all([a, b])];
-export const eitherTrue = (a: Term, b: Term): Aml => [0x91, ...all([a, b])];
-export const not = (a: Term): Aml => [0x92, ...encode(a)];
-export const equal = (a: Term, b: Term): Aml => [0x93, ...all([a, b])];
-export const greater = (a: Term, b: Term): Aml => [0x94, ...all([a, b])];
-export const less = (a: Term, b: Term): Aml => [0x95, ...all([a, b])];
-export const toBuffer = (a: Term, target: Term): Aml => [0x96, ...all([a, target])];
-export const toHexString = (a: Term, target: Term): Aml => [0x98, ...all([a, target])];
-export const give = (value: Term): Aml => [0xa4, ...encode(value)];
+export const store = (value: Term, target: Term): Aml => operator(0x70, [value, target]);
+export const add = (a: Term, b: Term, target: Term = NOWHERE): Aml => operator(0x72, [a, b, target]);
+export const subtract = (a: Term, b: Term, target: Term = NOWHERE): Aml => operator(0x74, [a, b, target]);
+export const increment = (target: Term): Aml => operator(0x75, [target]);
+export const shiftLeft = (a: Term, b: Term, target: Term = NOWHERE): Aml => operator(0x79, [a, b, target]);
+export const shiftRight = (a: Term, b: Term, target: Term = NOWHERE): Aml => operator(0x7a, [a, b, target]);
+export const and = (a: Term, b: Term, target: Term = NOWHERE): Aml => operator(0x7b, [a, b, target]);
+export const or = (a: Term, b: Term, target: Term = NOWHERE): Aml => operator(0x7d, [a, b, target]);
+export const derefOf = (a: Term): Aml => operator(0x83, [a]);
+export const notify = (a: Term, value: Term): Aml => operator(0x86, [a, value]);
+export const sizeOf = (a: Term): Aml => operator(0x87, [a]);
+export const index = (a: Term, at: Term): Aml => operator(0x88, [a, at, NOWHERE]);
+export const createDwordField = (a: Term, at: Term, named: string): Aml => operator(0x8a, [a, at, named]);
+export const bothTrue = (a: Term, b: Term): Aml => operator(0x90, [a, b]);
+export const eitherTrue = (a: Term, b: Term): Aml => operator(0x91, [a, b]);
+export const not = (a: Term): Aml => operator(0x92, [a]);
+export const equal = (a: Term, b: Term): Aml => operator(0x93, [a, b]);
+export const greater = (a: Term, b: Term): Aml => operator(0x94, [a, b]);
+export const less = (a: Term, b: Term): Aml => operator(0x95, [a, b]);
+export const toBuffer = (a: Term, target: Term): Aml => operator(0x96, [a, target]);
+export const toHexString = (a: Term, target: Term): Aml => operator(0x98, [a, target]);
+export const give = (value: Term): Aml => operator(0xa4, [value]);
 export const acquire = (named: string): Aml => [0x5b, 0x23, ...path(named), 0xff, 0xff];
 export const release = (named: string): Aml => [0x5b, 0x27, ...path(named)];
 export const leave: Aml = [0xa5];
@@ -159,14 +159,26 @@ export function little(value: number, width: number): number[] {
   return bytes;
 }
 
-const ascii = (value: string): number[] => Array.from(value, (character) => character.charCodeAt(0));
+function append(bytes: number[], text: string): void {
+  for (let at = 0; at < text.length; at++) bytes.push(text.charCodeAt(at));
+}
 
-const all = (terms: readonly Term[]): number[] => terms.flatMap((term) => [...encode(term)]);
+function ascii(value: string): number[] {
+  const bytes: number[] = [];
+  append(bytes, value);
+  return bytes;
+}
+
+// By `concat`: spreading so many bytes keeps V8's compilers busy for longer than the tables are worth.
+const joined = (parts: readonly Aml[]): number[] => ([] as number[]).concat(...parts);
+
+const all = (terms: readonly Term[]): number[] => joined(terms.map(encode));
 
 /** An opcode, then a length that counts itself. 20.2.4. */
-function packaged(opcode: Aml, body: readonly number[]): Aml {
+function packaged(opcode: Aml, ...parts: readonly Aml[]): Aml {
+  const body = joined(parts);
   const extra = [1, 2, 3, 4].find((width) => body.length + width < (width === 1 ? 0x40 : 2 ** (8 * width - 4)))!;
-  return [...opcode, ...packageLength(body.length + extra), ...body];
+  return joined([opcode, packageLength(body.length + extra), body]);
 }
 
 function packageLength(length: number): number[] {

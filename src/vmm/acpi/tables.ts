@@ -27,14 +27,13 @@ export interface AcpiBlob {
 
 /** Build the tables QEMU 7.2's `pc` machine describes itself with. */
 export function acpiBlob(options: DsdtOptions): AcpiBlob {
-  const blob: number[] = [...facs()];
+  let blob = facs();
   const tables: TablePlace[] = [];
   const pointers: Pointer[] = [];
   const append = (signature: string, body: readonly number[]): number => {
     const offset = blob.length;
     const length = HEADER_LENGTH + body.length;
-    blob.push(...header(signature, length));
-    for (const byte of body) blob.push(byte);
+    blob = blob.concat(header(signature, length), body);
     tables.push({ signature, offset, length });
     return offset;
   };
@@ -83,7 +82,7 @@ function withPointers(bytes: Uint8Array, pointers: readonly Pointer[], base: num
 /** The byte that makes all of them sum to zero, when its own place holds zero. */
 export function checksum(bytes: Uint8Array): number {
   let sum = 0;
-  for (const byte of bytes) sum += byte;
+  for (let at = 0; at < bytes.length; at++) sum += bytes[at]!;
   return -sum & 0xff;
 }
 
