@@ -4,7 +4,7 @@ import type { Row, Said } from './columns.ts';
 import { writeEnvelope } from './envelope.ts';
 import type { RecordedVocabulary } from './header.ts';
 import type { HeldEvents } from './held-events.ts';
-import { type Numbers, writeIntegers } from './integers.ts';
+import { writeIntegers } from './integers.ts';
 import { type FieldPlace, inTellingOrder, type Teller, type TellerAt, tellersOf } from './told.ts';
 
 /** A kind's place in the trace and its columns. */
