@@ -1,7 +1,7 @@
 import type { FieldType } from '../../events/schema.ts';
 import { type ByteWriter, writeBytes, writeText, writeVarint } from './bytes.ts';
 import { HEADERS, MOST_IN_NUMBER, NOTHING_SAID, type Said, SILENT, type Telling } from './columns.ts';
-import { type Numbers, writeConstant, writeIntegers } from './integers.ts';
+import { isOne, type Numbers, writeConstant, writeIntegers } from './integers.ts';
 import { writeTold } from './told.ts';
 import { unreachable } from '../../base/invariant.ts';
 
@@ -184,17 +184,11 @@ function grown(values: Float64Array, count: number): Float64Array {
   return more;
 }
 
-/** Most fields of most kinds are the same in a whole chunk: then one look at each is all there is to do. */
-function areOne(values: Float64Array): boolean {
-  const first = values[0]!;
-  for (let i = 1; i < values.length; i += 1) if (values[i] !== first) return false;
-  return true;
-}
-
 const oneNumber = (value: number): Numbers => ({ isConstant: true, values: Float64Array.of(value) });
 
+/** Most fields of most kinds are the same in a whole chunk. */
 function writeNumbers(out: ByteWriter, values: Float64Array, { rows, tellers, low }: Telling): Said {
-  if (areOne(values)) {
+  if (isOne(values, values.length)) {
     writeConstant(out, values[0]!);
     return { low: oneNumber(values[0]!), high: NOTHING_SAID };
   }
@@ -204,7 +198,7 @@ function writeNumbers(out: ByteWriter, values: Float64Array, { rows, tellers, lo
 
 /** 64-bit integers as two columns: the high halves are mostly equal. */
 function writeWide(out: ByteWriter, low: Float64Array, high: Float64Array, telling: Telling): Said {
-  if (areOne(low) && areOne(high)) {
+  if (isOne(low, low.length) && isOne(high, high.length)) {
     writeConstant(out, high[0]!);
     writeConstant(out, low[0]!);
     return { low: oneNumber(low[0]!), high: oneNumber(high[0]!) };
