@@ -4,7 +4,7 @@ import { type ByteWriter, writeVarint } from './bytes.ts';
 import { readIntegers, writeIntegers } from './integers.ts';
 import type { Teller } from './told.ts';
 
-/** The envelope columns of a batch, in the order of its events. Envelope are sequence numbers; NO_EVENT: there is none. */
+/** The envelope columns of a batch, in the order of its events. Links are sequence numbers; NO_EVENT: there is none. */
 export interface Envelope {
   readonly seqs: Float64Array;
   readonly ticks: Float64Array;

@@ -6,10 +6,11 @@ import { blockList, BLOCKS_PER_LIST } from './block-chunks.ts';
 import { byteWriter, type ByteWriter, writeVarint } from './bytes.ts';
 import { CHUNK, encodeChunkHeader, encodeTrailer, FILE_MAGIC, headerCrc, PREAMBLE_LENGTH } from './chunk.ts';
 import { crc32 } from '../../base/crc32.ts';
-import { type KindTable, kindTable, writeEvents } from './event-columns.ts';
+import { type KindTable, kindTable } from './event-columns.ts';
 import { HeldEvents } from './held-events.ts';
 import { checkWritten, currentVocabulary, type ImageIdentity, type Parent, type TraceHeader } from './header.ts';
 import { PayloadBatch } from './payload-chunks.ts';
+import { writeEvents } from './write-events.ts';
 
 /** The format version this code writes. */
 export const FORMAT_VERSION = 3;
