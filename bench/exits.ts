@@ -1,15 +1,16 @@
 /**
- * What one exit costs, by kind: kvm-unit-tests' vmexit where its flats are, else our own guest's mixture.
+ * What one exit costs recorded, by kind: guests of a few bytes that do nothing else, or kvm-unit-tests' vmexit.
  * Two runs of different lengths each: their difference has no start-up in it, neither the program's nor the guest's.
  * `npx tsx bench/exits.ts [--kut FOLDER]`.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { exitGuests } from './exit-guests.ts';
 import { measured } from './measured.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -26,7 +27,7 @@ const TESTS = [
 const DEVICES = ['-device', 'pc-testdev', '-device', 'isa-debug-exit,iobase=0xf4,iosize=0x4', '-serial', 'stdio'];
 
 /** Lengths in instructions. */
-const LENGTHS = { vmexit: [1_000_000, 6_000_000], tour: [50_000, 600_000] } as const;
+const LENGTHS = { vmexit: [1_000_000, 6_000_000], own: [100_000, 1_300_000] } as const;
 /** A guest with fewer exits between its two lengths tells nothing of them. */
 const FEWEST = 1000;
 
@@ -85,9 +86,13 @@ function main(): number {
   try {
     const runs: readonly [string, readonly string[]][] =
       flat === undefined
-        ? [['our own guest', []]]
+        ? exitGuests().map(([name, image], number) => {
+            const path = join(folder, `${number}.bin`);
+            writeFileSync(path, image);
+            return [name, ['-nodefaults', '-serial', `file:${join(folder, 'serial')}`, '-kernel', path]];
+          })
         : TESTS.map((test) => [`vmexit ${test}`, [...DEVICES, '-nodefaults', '-kernel', flat, '-append', test]]);
-    const [less, more] = flat === undefined ? LENGTHS.tour : LENGTHS.vmexit;
+    const [less, more] = flat === undefined ? LENGTHS.own : LENGTHS.vmexit;
     const trace = join(folder, 'exits.trace');
     for (const [name, args] of runs) table.push(rowOf(name, spent(args, less, trace), spent(args, more, trace)));
   } finally {

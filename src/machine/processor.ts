@@ -81,6 +81,12 @@ export class MachineProcessor implements Processor {
     if (known.position !== undefined) known.position = { ...known.position, ...part };
   }
 
+  /** Note that a vCPU is past an instruction. */
+  steppedOver(vcpu: number, rip: bigint): void {
+    const { rflags, interruptibility, cr8 } = this.position(vcpu);
+    this.of(vcpu).position = { rip, rflags, interruptibility: interruptibility & ~SHADOW, cr8 };
+  }
+
   readPosition(vcpu: number): Position {
     const { rip, rflags, interruptibility, cr8 } = this.context.engine.registers(vcpu);
     return { rip, rflags: Number(rflags & 0xffff_ffffn), interruptibility, cr8 };
@@ -221,8 +227,7 @@ class GuestView implements TracedGuest, HostMemory {
   skipInstruction(vcpu: number, length: number, next: bigint): void {
     this.engine.skipInstruction(vcpu, length, next);
     this.processor.retired();
-    const { interruptibility } = this.processor.position(vcpu);
-    this.processor.moved(vcpu, { rip: next, interruptibility: interruptibility & ~SHADOW });
+    this.processor.steppedOver(vcpu, next);
   }
 
   readHost(hva: Hva, length: number): Uint8Array {

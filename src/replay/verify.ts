@@ -26,6 +26,7 @@ const NOTHING: Ignored = new Set();
  */
 export function createVerifier(recorded: readonly Stamped[], ignored: Ignored = NOTHING): Verifier {
   const { length } = recorded;
+  const recordedAt = recorded.at.bind(recorded);
   const first = recorded[0]?.seq ?? 0;
   let agreed = 0;
   let divergence: Divergence | undefined;
@@ -33,7 +34,7 @@ export function createVerifier(recorded: readonly Stamped[], ignored: Ignored = 
     check(stamped) {
       const at = stamped.seq - first;
       if (divergence !== undefined || at >= length) return;
-      const field = differingField(recorded[at]!, stamped, ignored);
+      const field = differingField(recordedAt(at)!, stamped, ignored);
       if (field === undefined) agreed += 1;
       else divergence = divergenceAt(recorded, at, field, stamped);
     },

@@ -2,10 +2,10 @@ import { invariant } from '../../base/invariant.ts';
 import * as L from '../state/layout.ts';
 import { ASSIST_BY_SITE } from '../meanings/pseudo.ts';
 import type { EngineMemory } from '../state/memory.ts';
-import { type DecodedInstruction, decodeInstruction } from './instruction.ts';
+import { type DecodedInstruction, decodeInstruction, RunDecoder } from './instruction.ts';
 import { CODE_REACH, MODE, reachOf } from '../state/mode.ts';
 import { writeRecord } from './record.ts';
-import { select } from './select.ts';
+import { type Choice, Choices } from './choices.ts';
 
 const TABLE_BYTES = 4096 * 4;
 const BLOCK_LIMIT = 96;
@@ -38,27 +38,13 @@ export interface AssistSite {
 /** The assists of bytes that are no instruction. */
 const NO_INSTRUCTION = { invalid: 'undefined', long: 'overlong' } as const;
 
-/** Handlers that leave their rare cases to the assist of the same name. */
-const FALLS_BACK = new Set(['cli', 'sti']);
-
-const TERMINATORS = new Set([
-  'jmp',
-  'ret',
-  'retf',
-  'iret',
-  'iretd',
-  'iretq',
-  'ud2',
-  'sysret',
-  'sysretq',
-  'sysexit',
-  'sysexitq',
-]);
+const bitsOf = (mode: number) => ([16, 32, 64] as const)[mode & MODE.size] as 16 | 32 | 64;
 
 /** Keeps decoded code by host page and mode, and forgets it when its bytes change. */
 export class CodeCache {
   private readonly memory: EngineMemory;
   private readonly slots: ReadonlyMap<string, number>;
+  private readonly choices: Choices;
   private readonly pages = new Map<number, CodePage[]>();
   /** Pages whose crossing instructions end on this page. */
   private readonly enders = new Map<number, Set<CodePage>>();
@@ -90,6 +76,7 @@ export class CodeCache {
   ) {
     this.memory = memory;
     this.slots = slots;
+    this.choices = new Choices(slots);
     this.onWatch = hooks.onWatch;
     this.onUnwatch = hooks.onUnwatch;
     this.onFlush = hooks.onFlush;
@@ -181,12 +168,21 @@ export class CodeCache {
 
   private decodeBlock(page: CodePage, start: number): number {
     this.onWatch(page.hostPage);
-    const bits = ([16, 32, 64] as const)[page.mode & MODE.size] as 16 | 32 | 64;
-    const base = L.HOST_MEMORY + page.hostPage * 4096;
-    let offset = start;
-    const first = this.free;
     const limit = (page.mode & MODE.bounded) === 0 ? page.ahead : 1;
     page.ahead = Math.min(BLOCK_LIMIT, page.ahead + 1);
+    const base = L.HOST_MEMORY + page.hostPage * 4096;
+    const bytes = this.memory.u8.subarray(base + start, base + Math.min(start + 15 * limit, 4096));
+    const decoder = new RunDecoder(bytes, bitsOf(page.mode), start);
+    try {
+      return this.decodeWith(decoder, page, start, limit);
+    } finally {
+      decoder.free();
+    }
+  }
+
+  private decodeWith(decoder: RunDecoder, page: CodePage, start: number, limit: number): number {
+    let offset = start;
+    const first = this.free;
     for (let count = 0; count < limit; count++) {
       if (offset >= 4096) {
         this.pseudo(page, offset, this.resumeSlot);
@@ -200,8 +196,7 @@ export class CodeCache {
       }
       const isChecked = this.checked[offset] === 1;
       if (isChecked) this.enter(page, offset, this.pseudo(page, offset, this.checkSlot));
-      const window = this.memory.u8.subarray(base + offset, Math.min(base + offset + 15, base + 4096));
-      const d = decodeInstruction(window, bits, BigInt(offset));
+      const d = decoder.next();
       if (d === 'more') {
         const at = this.pseudo(page, offset, this.crossingSlot);
         if (!isChecked) this.enter(page, offset, at);
@@ -216,9 +211,9 @@ export class CodeCache {
         this.mark(page, offset, Math.min(15, 4096 - offset));
         return first;
       }
-      this.writeInstruction(page, at, d, offset);
+      const { isLast } = this.writeInstruction(page, at, d, offset);
       this.mark(page, offset, d.length);
-      if (TERMINATORS.has(d.mnemonic)) return first;
+      if (isLast) return first;
       offset += d.length;
     }
     this.pseudo(page, offset, this.resumeSlot);
@@ -272,23 +267,24 @@ export class CodeCache {
     return this.pages.get(this.memory.u32[(record + L.R_PAGE) >>> 2] as number)?.find((page) => page.mode === mode);
   }
 
-  private writeInstruction(page: CodePage, at: number, d: DecodedInstruction, offset: number): void {
-    const choice = select(d, page.mode);
-    const slot = 'key' in choice ? this.slots.get(choice.key) : undefined;
+  private writeInstruction(page: CodePage, at: number, d: DecodedInstruction, offset: number): Choice {
+    const choice = this.choices.of(d, page.mode);
+    const { slot } = choice;
     if (slot === undefined) {
       writeRecord(this.memory, at, d, offset, this.assistSlot);
-      this.writeAssist(at, offset, 'assist' in choice ? choice.assist : d.mnemonic, d);
-      return;
+      this.writeAssist(at, offset, choice.assist, d);
+      return choice;
     }
     writeRecord(this.memory, at, d, offset, slot);
-    if (FALLS_BACK.has(d.mnemonic)) this.sites.set(at, { name: d.mnemonic, instruction: d });
+    if (choice.fallsBack) this.sites.set(at, { name: d.mnemonic, instruction: d });
     this.memory.view.setUint32(at + L.R_PAGE, page.hostPage, true);
     this.memory.view.setUint16(at + L.R_HEAT, this.heat, true);
     const target = d.operands[0];
-    if (target?.kind !== 'near' || (page.mode & MODE.bounded) !== 0) return;
+    if (target?.kind !== 'near' || (page.mode & MODE.bounded) !== 0) return choice;
     // What IP cuts may lead elsewhere from the same page.
-    if (target.size === 2 && reachOf(page.mode) !== CODE_REACH.word) return;
+    if (target.size === 2 && reachOf(page.mode) !== CODE_REACH.word) return choice;
     this.link(page, at, offset);
+    return choice;
   }
 
   private writeAssist(at: number, offset: number, name: string, d: DecodedInstruction | undefined): void {
@@ -322,7 +318,7 @@ export class CodeCache {
   crossing(page: CodePage, offset: number, nextPage: number): number {
     const known = page.crossings.get(offset);
     if (known !== undefined && known.nextPage === nextPage) return known.record;
-    const bits = ([16, 32, 64] as const)[page.mode & MODE.size] as 16 | 32 | 64;
+    const bits = bitsOf(page.mode);
     const { u8 } = this.memory;
     const bytes = new Uint8Array(15);
     const inFirst = Math.min(15, 4096 - offset);

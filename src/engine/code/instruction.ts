@@ -54,9 +54,40 @@ export function decodeInstruction(bytes: Uint8Array, bits: 16 | 32 | 64, rip: bi
   // 2 is DecoderError.NoMoreBytes.
   const more = failed && decoder.lastError === 2;
   decoder.free();
-  if (!failed) return describe(window, bits);
+  if (!failed) return describe(window.slice(0, scratch.length), bits);
   if (bytes.length < LONGEST) return more ? 'more' : 'invalid';
   return isOverlong(window, bits) ? 'long' : 'invalid';
+}
+
+/** Instructions that follow one another: what it takes to begin is paid once. */
+export class RunDecoder {
+  private readonly decoder: InstanceType<typeof Decoder>;
+  private readonly bytes: Uint8Array;
+  private readonly bits: 16 | 32 | 64;
+  private readonly rip: number;
+  private at = 0;
+
+  /** The first is at the start of `bytes`, whose end is each one's. `rip` gives branch targets. */
+  constructor(bytes: Uint8Array, bits: 16 | 32 | 64, rip: number) {
+    this.decoder = new Decoder(bits, bytes, HINTS_ARE_NOPS);
+    this.decoder.ip = BigInt(rip);
+    this.bytes = bytes;
+    this.bits = bits;
+    this.rip = rip;
+  }
+
+  /** The next one, until one is none. */
+  next(): DecodeOutcome {
+    const { bytes, bits, at } = this;
+    this.decoder.decodeOut(scratch);
+    if (scratch.code === 0) return decodeInstruction(bytes.subarray(at), bits, BigInt(this.rip + at));
+    this.at += scratch.length;
+    return describe(bytes.slice(at, this.at), bits);
+  }
+
+  free(): void {
+    this.decoder.free();
+  }
 }
 
 /** Bytes of the longest instruction: one of more raises #GP(0). SDM Vol. 3, 6.15, interrupt 13. */
@@ -127,10 +158,9 @@ function withoutIdlePrefixes(
   return { core, prefixes: kept.length, dropped: at - kept.length };
 }
 
-function describe(window: Uint8Array, bits: 16 | 32 | 64): DecodedInstruction {
+/** What `scratch` is, of these bytes. */
+function describe(bytes: Uint8Array, bits: 16 | 32 | 64): DecodedInstruction {
   const i = scratch;
-  const { length } = i;
-  const bytes = window.slice(0, length);
   const prefixes = prefixesOf(bytes, bits);
   const operands: DecodedOperand[] = [];
   let memory = false;
@@ -143,7 +173,7 @@ function describe(window: Uint8Array, bits: 16 | 32 | 64): DecodedInstruction {
   return {
     mnemonic: NAMES[i.mnemonic] ?? 'invalid',
     code: i.code,
-    length,
+    length: bytes.length,
     operands,
     base: memory ? i.memoryBase : 0,
     index: memory ? i.memoryIndex : 0,
@@ -170,7 +200,7 @@ function operandOf(k: number): DecodedOperand {
   switch (kind) {
     case OpKind.Register: {
       const register = i.opRegister(k);
-      return { kind: 'register', register, size: RegisterExt.size(register) };
+      return { kind: 'register', register, size: sizeOfRegister(register) };
     }
     case OpKind.NearBranch16:
       return { kind: 'near', target: BigInt(i.nearBranch16), size: 2 };
@@ -183,7 +213,7 @@ function operandOf(k: number): DecodedOperand {
     case OpKind.FarBranch32:
       return { kind: 'far', selector: i.farBranchSelector, offset: i.farBranch32 };
     case OpKind.Memory:
-      return { kind: 'memory', size: MemorySizeExt.size(i.memorySize) };
+      return { kind: 'memory', size: sizeOfMemory(i.memorySize) };
     default:
       break;
   }
@@ -192,6 +222,15 @@ function operandOf(k: number): DecodedOperand {
   }
   return { kind: 'string' };
 }
+
+/** iced's answers, which do not change and cost a call out of JavaScript each. */
+function remembered(ask: (of: number) => number): (of: number) => number {
+  const known: (number | undefined)[] = [];
+  return (of) => (known[of] ??= ask(of));
+}
+
+const sizeOfRegister = remembered((register) => RegisterExt.size(register));
+const sizeOfMemory = remembered((size) => MemorySizeExt.size(size));
 
 const IMMEDIATE_SIZES: Readonly<Record<number, number>> = {
   [OpKind.Immediate8]: 1,

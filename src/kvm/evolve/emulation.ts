@@ -85,5 +85,11 @@ const LONGEST_FRAGMENT = 8;
 
 function bytesOf(value: bigint, length: number): number[] {
   invariant(length <= LONGEST_FRAGMENT, 'a fragment has at most eight bytes', { length });
-  return Array.from({ length }, (_, at) => Number((value >> BigInt(8 * at)) & 0xffn));
+  const bytes: number[] = [];
+  let low = Number(BigInt.asUintN(32, value));
+  for (let at = 0; at < length; at += 1) {
+    if (at === 4) low = Number(value >> 32n);
+    bytes.push((low >>> (8 * (at & 3))) & 0xff);
+  }
+  return bytes;
 }

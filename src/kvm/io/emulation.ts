@@ -38,14 +38,18 @@ type StringOut = Extract<Emulated, { then: 'out' }>;
 export function continueEmulation(kvm: KvmContext, vcpu: VcpuState): Handled {
   const memory = memoryOf(kvm);
   for (let step = 0; step < STEP_LIMIT; step += 1) {
-    const reads: readonly MmioAccess[] = (vcpu.emulation?.reads ?? []).map((r) => ({
-      gpa: r.gpa,
-      bytes: Uint8Array.from(r.bytes),
-    }));
-    const handled = act(kvm, vcpu, kvm.guest.emulate(vcpu.index, reads, memory));
+    const handled = act(kvm, vcpu, kvm.guest.emulate(vcpu.index, readsOf(vcpu), memory));
     if (handled !== undefined) return handled;
   }
   invariant(false, 'an emulated instruction ends', { vcpu: vcpu.index });
+}
+
+const NO_READS: readonly MmioAccess[] = [];
+
+/** What the instruction has read so far. */
+function readsOf({ emulation }: VcpuState): readonly MmioAccess[] {
+  if (emulation === undefined || emulation.reads.length === 0) return NO_READS;
+  return emulation.reads.map(({ gpa, bytes }) => ({ gpa, bytes: new Uint8Array(bytes) }));
 }
 
 /** Memory by the slots; what is written is dirty. */

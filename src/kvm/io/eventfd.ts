@@ -125,7 +125,12 @@ const boundAt = (
   { pio: ports, mmio }: IoeventfdsState,
   pio: boolean,
   addr: number,
-): readonly IoeventfdState[] | undefined => (pio ? ports : mmio)[addr];
+): readonly IoeventfdState[] | undefined => {
+  const bound = pio ? ports : mmio;
+  // Mostly there are none, and to look for a number that is no small integer takes V8 a microsecond.
+  for (const _ in bound) return bound[addr];
+  return undefined;
+};
 
 /** ioeventfd_write: true when a registered eventfd took the access. `length` 0 asks for address-only matches. */
 export function ioeventfdWrite(kvm: KvmContext, pio: boolean, addr: number, length: number, value: bigint): boolean {

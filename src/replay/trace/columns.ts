@@ -1,42 +1,10 @@
 import type { ByteReader } from '../../base/byte-reader.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { FieldType } from '../../events/schema.ts';
-import { type ByteWriter, writeBytes, writeText, writeVarint } from './bytes.ts';
 import { contradiction } from './contradiction.ts';
-import { type Numbers, readNumbers, writeConstant, writeIntegers } from './integers.ts';
-import { type FieldPlace, readTold, type TellerAt, writeTold } from './told.ts';
+import { type Numbers, readNumbers } from './integers.ts';
+import { type FieldPlace, readTold, type TellerAt } from './told.ts';
 import { unreachable } from '../../base/invariant.ts';
-
-/** Room for the integers of one column; callers fill `values[0..count)`. */
-export interface Scratch {
-  /** Kinds of a batch's events. */
-  readonly places: Uint32Array;
-  readonly values: Float64Array;
-  readonly high: Float64Array;
-  readonly wide: BigUint64Array;
-  readonly halves: Uint32Array;
-  /** The envelope's columns. */
-  readonly codes: Readonly<Record<'gaps' | 'ticks' | 'sources' | 'withins' | 'causes', Float64Array>>;
-}
-
-/** Scratch for chunks of up to `limit` events. */
-export function scratch(limit: number): Scratch {
-  const wide = new BigUint64Array(1);
-  return {
-    places: new Uint32Array(limit),
-    values: new Float64Array(limit),
-    high: new Float64Array(limit),
-    wide,
-    halves: new Uint32Array(wide.buffer),
-    codes: {
-      gaps: new Float64Array(limit),
-      ticks: new Float64Array(limit),
-      sources: new Float64Array(limit),
-      withins: new Float64Array(limit),
-      causes: new Float64Array(limit),
-    },
-  };
-}
 
 /** Whatever has fields by name: an event seen by the codec. */
 export type Row = Record<string, unknown>;
@@ -56,158 +24,14 @@ export interface Said {
   readonly high: Numbers;
 }
 
-const NOTHING_SAID: Numbers = { isConstant: true, values: new Float64Array(1) };
-const SILENT: Said = { low: NOTHING_SAID, high: NOTHING_SAID };
-
-/** Pack field `name` of `rows`. Returns what it says, in `room`. */
-export function writeColumn(
-  out: ByteWriter,
-  type: FieldType,
-  rows: readonly Readonly<Row>[],
-  name: string,
-  room: Scratch,
-  telling: Telling,
-): Said {
-  const count = rows.length;
-  const { values } = room;
-  switch (type) {
-    case 'u':
-    case 'i':
-      if (areOne(rows, name)) return writeOne(out, rows[0]![name] as number);
-      for (let i = 0; i < count; i += 1) values[i] = rows[i]![name] as number;
-      return writeNumbers(out, values, telling);
-    case 'bool':
-      if (areOne(rows, name)) return writeOne(out, rows[0]![name] === true ? 1 : 0);
-      for (let i = 0; i < count; i += 1) values[i] = rows[i]![name] === true ? 1 : 0;
-      return writeNumbers(out, values, telling);
-    case 'u64':
-      if (areOne(rows, name)) return writeOneWide(out, rows[0]![name] as bigint, room);
-      return writeWide(out, rows, name, room, telling);
-    case 'text':
-      writeTexts(out, rows, name, room);
-      return SILENT;
-    case 'bytes':
-      return writeBlobs(out, rows, name, room, telling);
-    case 'packet':
-      writePackets(out, rows, name, room);
-      return SILENT;
-    default:
-      return unreachable(type);
-  }
-}
-
-/** Most fields of most kinds are the same in a whole chunk: then one look at each is all there is to do. */
-function areOne(rows: readonly Readonly<Row>[], name: string): boolean {
-  const first = rows[0]![name];
-  for (let i = 1; i < rows.length; i += 1) if (rows[i]![name] !== first) return false;
-  return true;
-}
-
-const oneNumber = (value: number): Numbers => ({ isConstant: true, values: Float64Array.of(value) });
-
-function writeOne(out: ByteWriter, value: number): Said {
-  writeConstant(out, value);
-  return { low: oneNumber(value), high: NOTHING_SAID };
-}
-
-function writeOneWide(out: ByteWriter, value: bigint, { wide, halves }: Scratch): Said {
-  wide[0] = value;
-  const [low, high] = [halves[0]!, halves[1]!];
-  writeConstant(out, high);
-  writeConstant(out, low);
-  return { low: oneNumber(low), high: oneNumber(high) };
-}
-
-function writeNumbers(out: ByteWriter, values: Float64Array, { rows, tellers, low }: Telling): Said {
-  writeTold(out, values, rows, tellers, low);
-  return { low: { isConstant: false, values }, high: NOTHING_SAID };
-}
-
-/** 64-bit integers as two columns: the high halves are mostly equal. */
-function writeWide(
-  out: ByteWriter,
-  rows: readonly Readonly<Row>[],
-  name: string,
-  room: Scratch,
-  telling: Telling,
-): Said {
-  const { values, high, wide, halves } = room;
-  for (let i = 0; i < rows.length; i += 1) {
-    const value = rows[i]![name] as bigint;
-    if (value === 0n) {
-      values[i] = 0;
-      high[i] = 0;
-    } else {
-      wide[0] = value;
-      values[i] = halves[0]!;
-      high[i] = halves[1]!;
-    }
-  }
-  writeTold(out, high, telling.rows, telling.tellers, telling.high);
-  writeTold(out, values, telling.rows, telling.tellers, telling.low);
-  return { low: { isConstant: false, values }, high: { isConstant: false, values: high } };
-}
-
-function writeTexts(out: ByteWriter, rows: readonly Readonly<Row>[], name: string, room: Scratch): void {
-  const places = new Map<string, number>();
-  let last: string | undefined;
-  let place = 0;
-  for (let i = 0; i < rows.length; i += 1) {
-    const text = rows[i]![name] as string;
-    // Mostly the one before.
-    if (text !== last) {
-      place = places.get(text) ?? places.size;
-      if (place === places.size) places.set(text, place);
-      last = text;
-    }
-    room.values[i] = place;
-  }
-  writeVarint(out, places.size);
-  for (const text of places.keys()) writeText(out, text);
-  writeIntegers(out, room.values, rows.length);
-}
+export const NOTHING_SAID: Numbers = { isConstant: true, values: new Float64Array(1) };
+export const SILENT: Said = { low: NOTHING_SAID, high: NOTHING_SAID };
 
 /** As many bytes can be taken for a number. */
-const MOST_IN_NUMBER = 6;
-
-/** Bytes as numbers where none are longer, the first byte lowest: a register's are told by others. */
-function writeBlobs(
-  out: ByteWriter,
-  rows: readonly Readonly<Row>[],
-  name: string,
-  room: Scratch,
-  telling: Telling,
-): Said {
-  const { values } = room;
-  let longest = 0;
-  for (let i = 0; i < rows.length; i += 1) {
-    const { length } = rows[i]![name] as Uint8Array;
-    values[i] = length;
-    if (length > longest) longest = length;
-  }
-  writeIntegers(out, values, rows.length);
-  if (longest > MOST_IN_NUMBER) for (const row of rows) writeBytes(out, row[name] as Uint8Array);
-  if (longest === 0 || longest > MOST_IN_NUMBER) return SILENT;
-  for (let i = 0; i < rows.length; i += 1) values[i] = numberOf(rows[i]![name] as Uint8Array);
-  return writeNumbers(out, values, telling);
-}
+export const MOST_IN_NUMBER = 6;
 
 /** So much of a packet is headers: of Ethernet, IPv4, and TCP with timestamps. */
-const HEADERS = 66;
-
-/** Headers are much like each other, and what follows them is often like nothing: they stand apart, to be deflated. */
-function writePackets(out: ByteWriter, rows: readonly Readonly<Row>[], name: string, { values }: Scratch): void {
-  for (let i = 0; i < rows.length; i += 1) values[i] = (rows[i]![name] as Uint8Array).length;
-  writeIntegers(out, values, rows.length);
-  for (const row of rows) writeBytes(out, (row[name] as Uint8Array).subarray(0, HEADERS));
-  for (const row of rows) writeBytes(out, (row[name] as Uint8Array).subarray(HEADERS));
-}
-
-function numberOf(bytes: Uint8Array): number {
-  let number = 0;
-  for (let at = bytes.length - 1; at >= 0; at -= 1) number = number * 256 + bytes[at]!;
-  return number;
-}
+export const HEADERS = 66;
 
 /** Field `name` of all events of a kind in a chunk, every value one its type can have. */
 export interface Column {

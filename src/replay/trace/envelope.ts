@@ -1,8 +1,6 @@
 import type { ByteReader } from '../../base/byte-reader.ts';
 import type { Seq } from '../../base/units.ts';
-import type { Stamped } from '../../events/stamped.ts';
 import { type ByteWriter, writeVarint } from './bytes.ts';
-import type { Scratch } from './columns.ts';
 import { readIntegers, writeIntegers } from './integers.ts';
 import type { Teller } from './told.ts';
 
@@ -38,25 +36,28 @@ const AS_WITHIN = 1;
 const CAUSE_DISTANCE = 1;
 
 /** The envelope's columns of a batch as they are packed, in the order of its events. */
-interface Codes {
-  readonly gaps: Float64Array;
-  readonly ticks: Float64Array;
-  readonly sources: Float64Array;
-  readonly withins: Float64Array;
-  readonly causes: Float64Array;
-}
+type Codes = Readonly<Record<'gaps' | 'ticks' | 'sources' | 'withins' | 'causes', Float64Array>>;
 
-/** Each event is looked at once: it may lie far away in memory. */
-function codesOf(batch: readonly Stamped[], { codes }: Scratch): Codes {
-  let before: Stamped | undefined;
-  for (let i = 0; i < batch.length; i += 1) {
-    const stamped = batch[i]!;
-    codes.gaps[i] = before === undefined ? 1 : stamped.seq - before.seq;
-    codes.ticks[i] = before === undefined ? 0 : stamped.tick - before.tick;
-    codes.sources[i] = stamped.source;
-    codes.withins[i] = withinCode(stamped, before);
-    codes.causes[i] = causeCode(stamped);
-    before = stamped;
+/** Codes of the events from one place up to another. Of what is before the first no code tells. */
+function codesOf({ seqs, ticks, sources, withins, causes }: Envelope, from: number, to: number): Codes {
+  const count = to - from;
+  const codes = {
+    gaps: new Float64Array(count),
+    ticks: new Float64Array(count),
+    sources: sources.subarray(from, to),
+    withins: new Float64Array(count),
+    causes: new Float64Array(count),
+  };
+  codes.gaps[0] = 1;
+  for (let i = 0; i < count; i += 1) {
+    const at = from + i;
+    const [seq, within] = [seqs[at]!, withins[at]!];
+    if (i > 0) {
+      codes.gaps[i] = seq - seqs[at - 1]!;
+      codes.ticks[i] = ticks[at]! - ticks[at - 1]!;
+    }
+    codes.withins[i] = i > 0 ? withinCode(seq, within, seqs[at - 1]!, withins[at - 1]!) : firstWithinCode(seq, within);
+    codes.causes[i] = causeCode(seq, causes[at]!, within);
   }
   return codes;
 }
@@ -66,15 +67,16 @@ function codesOf(batch: readonly Stamped[], { codes }: Scratch): Codes {
  * Ticks are gaps to the event before; `within` is told by that event where it can be, `cause` by `within`. Returns
  * the gaps of ticks, which fields may repeat.
  */
-export function writeEnvelope(out: ByteWriter, batch: readonly Stamped[], order: Uint32Array, room: Scratch): Teller {
-  const count = batch.length;
-  const { gaps, ticks, sources, withins, causes } = codesOf(batch, room);
-  writeVarint(out, batch[0]!.seq);
+export function writeEnvelope(out: ByteWriter, links: Envelope, from: number, to: number, order: Uint32Array): Teller {
+  const count = to - from;
+  const { gaps, ticks, sources, withins, causes } = codesOf(links, from, to);
+  const values = new Float64Array(count);
+  writeVarint(out, links.seqs[from]!);
   writeIntegers(out, gaps, count);
-  writeVarint(out, batch[0]!.tick);
+  writeVarint(out, links.ticks[from]!);
   for (const column of [ticks, sources, withins, causes]) {
-    for (let at = 0; at < count; at += 1) room.values[at] = column[order[at]!]!;
-    writeIntegers(out, room.values, count);
+    for (let at = 0; at < count; at += 1) values[at] = column[order[at]!]!;
+    writeIntegers(out, values, count);
   }
   return { events: inTurn(count), numbers: { isConstant: false, values: ticks } };
 }
@@ -94,14 +96,18 @@ export function gapsOf(ticks: Float64Array): Teller {
   return { events: inTurn(length), numbers: { isConstant: false, values } };
 }
 
-function withinCode({ seq, within }: Stamped, before: Stamped | undefined): number {
-  if (within === undefined) return NONE;
-  if (before?.within === within) return AS_BEFORE;
-  return before?.seq === within ? THE_ONE_BEFORE : seq - within + WITHIN_DISTANCE;
+const firstWithinCode = (seq: Seq, within: number): number =>
+  within === NO_EVENT ? NONE : seq - within + WITHIN_DISTANCE;
+
+/** `before`: the event before, and what that happened within. */
+function withinCode(seq: Seq, within: number, before: Seq, beforeWithin: number): number {
+  if (within === NO_EVENT) return NONE;
+  if (beforeWithin === within) return AS_BEFORE;
+  return before === within ? THE_ONE_BEFORE : seq - within + WITHIN_DISTANCE;
 }
 
-function causeCode({ seq, cause, within }: Stamped): number {
-  if (cause === undefined) return NONE;
+function causeCode(seq: Seq, cause: number, within: number): number {
+  if (cause === NO_EVENT) return NONE;
   return cause === within ? AS_WITHIN : seq - cause + CAUSE_DISTANCE;
 }
 

@@ -1,10 +1,6 @@
 import type { FieldType } from '../../events/schema.ts';
-import type { Stamped } from '../../events/stamped.ts';
-import { type ByteWriter, writeVarint } from './bytes.ts';
-import { type Row, type Said, type Scratch, writeColumn } from './columns.ts';
-import { writeEnvelope } from './envelope.ts';
+import type { Row, Said } from './columns.ts';
 import type { RecordedVocabulary } from './header.ts';
-import { type Numbers, writeIntegers } from './integers.ts';
 import { type FieldPlace, inTellingOrder, type Teller, type TellerAt, tellersOf } from './told.ts';
 
 /** A kind's place in the trace and its columns. */
@@ -24,8 +20,6 @@ export interface KindTable {
   readonly byPlace: readonly KindColumns[];
   /** In the order they are written. */
   readonly inOrder: readonly KindColumns[];
-  /** By kind, the fields that tell others. */
-  readonly telling: readonly ReadonlySet<number>[];
 }
 
 /** Kinds numbered in the order of a vocabulary. */
@@ -36,75 +30,9 @@ export function kindTable(vocabulary: RecordedVocabulary): KindTable {
     blank: { kind, ...Object.fromEntries(fields.map(([name]) => [name, undefined])) },
   }));
   const tellers = byPlace.map((columns) => columns.tellers);
-  const telling = named.map(() => new Set<number>());
-  for (const { kind, field } of tellers.flat(2)) telling[kind]?.add(field);
   const inOrder = inTellingOrder(tellers).map((place) => byPlace[place]!);
-  return { byPlace, byName: new Map(byPlace.map((columns) => [columns.kind, columns])), inOrder, telling };
+  return { byPlace, byName: new Map(byPlace.map((columns) => [columns.kind, columns])), inOrder };
 }
-
-/**
- * Append a batch of stamped events: their kinds, their envelopes, then for each kind that occurs its columns.
- */
-export function writeEvents(out: ByteWriter, batch: readonly Stamped[], kinds: KindTable, room: Scratch): void {
-  const count = batch.length;
-  writeVarint(out, count);
-  if (count === 0) return;
-  const { values, places } = room;
-  for (let i = 0; i < count; i += 1) {
-    const { place } = kinds.byName.get(batch[i]!.event.kind) as KindColumns;
-    places[i] = place;
-  }
-  const { order, starts } = byKind(places, count, kinds.byPlace.length);
-  const present = kinds.inOrder.filter(({ place }) => starts[place + 1]! > starts[place]!);
-  writeVarint(out, present.length);
-  const numbers = new Uint32Array(kinds.byPlace.length);
-  present.forEach(({ place }, number) => {
-    writeVarint(out, place);
-    numbers[place] = number;
-  });
-  for (let i = 0; i < count; i += 1) values[i] = numbers[places[i]!]!;
-  writeIntegers(out, values, count);
-  const gap = writeEnvelope(out, batch, order, room);
-  writeKinds(out, batch, { order, starts }, { kinds, present, gap }, room);
-}
-
-/** Kinds of a chunk being written, and what its envelope tells. */
-interface KindsPresent {
-  readonly kinds: KindTable;
-  readonly present: readonly KindColumns[];
-  readonly gap: Teller;
-}
-
-/** The columns of each kind that occurs, those first that tell others. */
-function writeKinds(
-  out: ByteWriter,
-  batch: readonly Stamped[],
-  { order, starts }: ByKind,
-  { kinds, present, gap }: KindsPresent,
-  room: Scratch,
-): void {
-  const said = kinds.byPlace.map((): KnownColumns => ({ events: order, said: [] }));
-  const [low, high] = tellersAmong(said, gap);
-  for (const { place, fields, tellers } of present) {
-    const rows = order.subarray(starts[place], starts[place + 1]);
-    const events = new Array<Readonly<Row>>(rows.length);
-    for (let i = 0; i < rows.length; i += 1) events[i] = batch[rows[i]!]!.event;
-    const known: KnownColumns = { events: rows, said: [] };
-    const told = kinds.telling[place]!;
-    for (let field = 0; field < fields.length; field += 1) {
-      const [name, type] = fields[field]!;
-      const column = writeColumn(out, type, events, name, room, { rows, tellers: tellers[field]!, low, high });
-      if (told.has(field)) known.said[field] = keptOf(column, rows.length);
-    }
-    said[place] = known;
-  }
-}
-
-/** What columns say, out of the room they were written from. */
-const keptOf = ({ low, high }: Said, count: number): Said => ({ low: kept(low, count), high: kept(high, count) });
-
-const kept = (numbers: Numbers, count: number): Numbers =>
-  numbers.isConstant ? numbers : { isConstant: false, values: numbers.values.slice(0, count) };
 
 /** A kind's columns as far as they are known, and the places of its events. */
 export interface KnownColumns {

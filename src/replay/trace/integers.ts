@@ -66,7 +66,23 @@ export function writeIntegers(out: ByteWriter, values: Float64Array, count: numb
   pack(out, values, count, count >= FEW);
 }
 
+/** All the same: nothing is smaller. */
+export function isOne(values: Float64Array, count: number): boolean {
+  for (let i = 1; i < count; i += 1) if (values[i] !== values[0]) return false;
+  return true;
+}
+
+/** A value takes a byte at least, one that was not guessed ten at most: with so few the rest need not be looked at. */
 function pack(out: ByteWriter, values: Float64Array, count: number, mayGuess: boolean): void {
+  if (isOne(values, count)) {
+    writeConstant(out, values[0]!);
+    return;
+  }
+  const missed = mayGuess ? guess(values, count) : count;
+  if (10 * missed < count) {
+    writeMisses(out, missed);
+    return;
+  }
   let minimum = values[0]!;
   let maximum = minimum;
   let turns = 0;
@@ -76,19 +92,12 @@ function pack(out: ByteWriter, values: Float64Array, count: number, mayGuess: bo
     if (value < minimum) minimum = value;
     else if (value > maximum) maximum = value;
   }
-  if (minimum === maximum) {
-    writeConstant(out, minimum);
-    return;
-  }
   // A column that mostly climbs is smaller as differences, which must stay exact.
   const range = maximum - minimum;
   const climbing = range < EXACT_DIFFERENCE && (turns / count) * 8 < range;
-  if (mayGuess) {
-    const missed = guess(values, count);
-    if (isWorthIt(values, count, missed, climbing, minimum)) {
-      writeMisses(out, missed);
-      return;
-    }
+  if (missed < count && isWorthIt(values, count, missed, climbing, minimum)) {
+    writeMisses(out, missed);
+    return;
   }
   writeVarint(out, climbing ? DIFFERENCES : ABOVE_MINIMUM);
   writeSigned(out, climbing ? values[0]! : minimum);
@@ -96,10 +105,8 @@ function pack(out: ByteWriter, values: Float64Array, count: number, mayGuess: bo
   else writeAbove(out, values, count, minimum);
 }
 
-/** Whether what was not guessed takes less than all. A value takes a byte at least, one not guessed ten at most. */
+/** Whether what was not guessed takes less than all. */
 function isWorthIt(values: Float64Array, count: number, missed: number, climbing: boolean, minimum: number): boolean {
-  if (10 * missed < count) return true;
-  if (missed === count) return false;
   const all = climbing ? sizeOfDifferences(values, count) : sizeAbove(values, count, minimum);
   return missed + sizeAbove(MISSES.values, missed, minimum) < all;
 }

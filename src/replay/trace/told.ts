@@ -2,7 +2,7 @@ import type { ByteReader } from '../../base/byte-reader.ts';
 import type { EventKind, EventOf } from '../../events/vocabulary.ts';
 import { type ByteWriter, writeVarint } from './bytes.ts';
 import { contradiction } from './contradiction.ts';
-import { type Numbers, readIntegers, readNumbers, writeIntegers } from './integers.ts';
+import { isOne, type Numbers, readIntegers, readNumbers, writeIntegers } from './integers.ts';
 
 /**
  * A run tells most numbers more than once: what a guest writes to a port is in its exit's operand, in KVM's trace
@@ -134,12 +134,6 @@ export function writeTold(
   const plain = out.length - start - told;
   if (plain <= told) out.bytes.copyWithin(start, start + told, out.length);
   out.length = start + Math.min(plain, told);
-}
-
-/** All the same: nothing is smaller. */
-function isOne(values: Float64Array, count: number): boolean {
-  for (let i = 1; i < count; i += 1) if (values[i] !== values[0]) return false;
-  return true;
 }
 
 /** Returns whether it could. */

@@ -5,11 +5,12 @@ import type { PayloadSource } from '../../memory/payloads.ts';
 import { blockList, BLOCKS_PER_LIST } from './block-chunks.ts';
 import { byteWriter, type ByteWriter, writeVarint } from './bytes.ts';
 import { CHUNK, encodeChunkHeader, encodeTrailer, FILE_MAGIC, headerCrc, PREAMBLE_LENGTH } from './chunk.ts';
-import { type Scratch, scratch } from './columns.ts';
 import { crc32 } from '../../base/crc32.ts';
-import { type KindTable, kindTable, writeEvents } from './event-columns.ts';
+import { type KindTable, kindTable } from './event-columns.ts';
+import { HeldEvents } from './held-events.ts';
 import { checkWritten, currentVocabulary, type ImageIdentity, type Parent, type TraceHeader } from './header.ts';
 import { PayloadBatch } from './payload-chunks.ts';
+import { writeEvents } from './write-events.ts';
 
 /** The format version this code writes. */
 export const FORMAT_VERSION = 3;
@@ -61,7 +62,7 @@ interface WriterState {
   readonly sink: ByteSink;
   readonly compress: Compress;
   readonly kinds: KindTable;
-  readonly room: Scratch;
+  readonly held: HeldEvents;
   readonly out: ByteWriter;
   readonly chunks: ChunkPlace[];
   readonly payloads: PayloadSource | undefined;
@@ -69,7 +70,6 @@ interface WriterState {
   /** How many of them are written. */
   blocksWritten: number;
   readonly waiting: PayloadBatch;
-  batch: Stamped[];
   offset: number;
   previousCrc: number;
   closed: boolean;
@@ -92,18 +92,18 @@ export function createTraceWriter(
 ): TraceWriter {
   const header: TraceHeader = { formatVersion: FORMAT_VERSION, ...subject, vocabulary: currentVocabulary() };
   checkWritten(header);
+  const kinds = kindTable(header.vocabulary);
   const state: WriterState = {
     sink,
     compress,
-    kinds: kindTable(header.vocabulary),
-    room: scratch(EVENTS_PER_CHUNK),
+    kinds,
+    held: new HeldEvents(kinds, EVENTS_PER_CHUNK),
     out: byteWriter(1 << 20),
     chunks: [],
     payloads,
     blocks,
     blocksWritten: 0,
     waiting: new PayloadBatch(),
-    batch: [],
     offset: PREAMBLE_LENGTH,
     previousCrc: 0,
     closed: false,
@@ -114,11 +114,11 @@ export function createTraceWriter(
   return {
     append(stamped) {
       if (stamped.event.kind === 'sim:payload_received') putDown(state, stamped.event.sha256);
-      state.batch.push(stamped);
-      if (state.batch.length === EVENTS_PER_CHUNK) flush(state);
+      state.held.take(stamped);
+      if (state.held.count === EVENTS_PER_CHUNK) flush(state);
     },
     get held() {
-      return state.batch.length;
+      return state.held.count;
     },
     flush: () => flush(state),
     close: () => close(state),
@@ -162,28 +162,31 @@ function writeBlocks(state: WriterState): void {
 const EVENTLESS = { events: 0, firstSeq: 0, firstTick: 0, lastTick: 0 } as const;
 
 function flush(state: WriterState): void {
-  const { batch } = state;
-  if (batch.length === 0) return;
+  const { held } = state;
+  if (held.count === 0) return;
   writePayloads(state);
   writeBlocks(state);
-  state.batch = [];
-  writeBatch(state, batch);
+  try {
+    writeHeld(state, 0, held.count);
+  } finally {
+    held.clear();
+  }
 }
 
 /** In two chunks, if one would be larger than a reader takes: large inputs may come one after the other. */
-function writeBatch(state: WriterState, batch: readonly Stamped[]): void {
-  const { out } = state;
+function writeHeld(state: WriterState, from: number, to: number): void {
+  const { out, held } = state;
   out.length = 0;
-  writeEvents(out, batch, state.kinds, state.room);
-  if (out.length > BYTES_PER_CHUNK && batch.length > 1) {
-    const half = batch.length >> 1;
-    writeBatch(state, batch.slice(0, half));
-    writeBatch(state, batch.slice(half));
+  writeEvents(out, held, state.kinds, from, to);
+  const events = to - from;
+  if (out.length > BYTES_PER_CHUNK && events > 1) {
+    const half = from + (events >> 1);
+    writeHeld(state, from, half);
+    writeHeld(state, half, to);
     return;
   }
-  const [first, last] = [batch[0]!, batch[batch.length - 1]!];
-  const place = { events: batch.length, firstSeq: first.seq, firstTick: first.tick };
-  const lastTick = last.tick;
+  const place = { events, firstSeq: held.seqs[from]!, firstTick: held.ticks[from]! };
+  const lastTick = held.ticks[to - 1]!;
   writeChunk(state, { kind: CHUNK.events, ...place, lastTick }, out.bytes.subarray(0, out.length));
 }
 

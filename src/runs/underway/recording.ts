@@ -36,10 +36,10 @@ export function startRecording(
   let failure: Error | undefined;
   /** When the first event that is held back was told. */
   let since: number | undefined;
-  const attempt = <T>(write: (what: T) => void, what: T): void => {
+  const attempt = (write: () => void): void => {
     if (failure !== undefined) return;
     try {
-      write(what);
+      write();
     } catch (error) {
       failure = error as Error;
     }
@@ -47,10 +47,10 @@ export function startRecording(
   const writeWhenDue = (): void => {
     if (since === undefined || milliseconds() - since < HELD_MS) return;
     since = undefined;
-    attempt(writer.flush, undefined);
+    attempt(writer.flush);
   };
   const finish = (write: () => void): void => {
-    attempt(write, undefined);
+    attempt(write);
     file.close();
     if (failure !== undefined) throw failure;
   };
@@ -59,7 +59,13 @@ export function startRecording(
       return failure;
     },
     next(stamped) {
-      attempt(writer.append, stamped);
+      if (failure !== undefined) return;
+      // Not by `attempt`: there are millions.
+      try {
+        writer.append(stamped);
+      } catch (error) {
+        failure = error as Error;
+      }
       const { held } = writer;
       if (held === 0) since = undefined;
       else if (since === undefined) since = milliseconds();

@@ -2,25 +2,32 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ByteReader } from '../../../src/base/byte-reader.ts';
-import { byteWriter, unzigzag, writeVarint, zigzag } from '../../../src/replay/trace/bytes.ts';
-import { scratch } from '../../../src/replay/trace/columns.ts';
+import { byteWriter, unzigzag, writeVarint, written, zigzag } from '../../../src/replay/trace/bytes.ts';
 import type { Stamped } from '../../../src/events/stamped.ts';
 import type { EventOf, MachineEvent } from '../../../src/events/vocabulary.ts';
 import { crc32 } from '../../../src/base/crc32.ts';
 import { readEnvelope } from '../../../src/replay/trace/envelope.ts';
 import { readEvents } from '../../../src/replay/trace/event-batch.ts';
-import { kindTable, writeEvents } from '../../../src/replay/trace/event-columns.ts';
+import { type KindTable, kindTable } from '../../../src/replay/trace/event-columns.ts';
 import { currentVocabulary } from '../../../src/replay/trace/header.ts';
+import { HeldEvents } from '../../../src/replay/trace/held-events.ts';
 import { readIntegers, writeIntegers } from '../../../src/replay/trace/integers.ts';
 import { chunkOf, openTrace, readAll } from '../../../src/replay/trace/reader.ts';
+import { writeEvents } from '../../../src/replay/trace/write-events.ts';
 import { createTraceWriter, EVENTS_PER_CHUNK } from '../../../src/replay/trace/writer.ts';
 import { IS_WHOLE } from '../../how-long.ts';
 import { anyEvent } from './any-event.ts';
 import { deflate, inflate, isBeginningOf, memorySink, SUBJECT, sampleEvents, sourceOf, traceOf } from './sample.ts';
 
 const LAYOUT = { readEnvelope, hasCounts: false, hasShortBytes: true };
-const ROOM = scratch(EVENTS_PER_CHUNK);
 const LINES: ReadonlySet<string> = new Set(['kvm_set_irq', 'kvm_pic_set_irq', 'kvm_ioapic_set_irq']);
+
+/** Events as they wait to be written. */
+function heldOf(events: readonly Stamped[], kinds: KindTable): HeldEvents {
+  const held = new HeldEvents(kinds, events.length);
+  for (const stamped of events) held.take(stamped);
+  return held;
+}
 
 /** What a guest's writes to a serial line come to: each has four changes of an interrupt line that change nothing. */
 function serialOutput(count: number): Stamped[] {
@@ -69,7 +76,7 @@ describe('columns', () => {
         fc.pre(Number.isSafeInteger(spread));
         const out = byteWriter(1);
         writeIntegers(out, Float64Array.from(numbers), numbers.length);
-        const { values } = scratch(numbers.length);
+        const values = new Float64Array(numbers.length);
         readIntegers(new ByteReader(out.bytes.subarray(0, out.length), 'it'), values, numbers.length);
         expect([...values]).toEqual(numbers);
       }),
@@ -84,7 +91,7 @@ describe('columns', () => {
         for (const [at, value] of strangers) numbers[at * 20] = value;
         const out = byteWriter(1);
         writeIntegers(out, Float64Array.from(numbers), numbers.length);
-        const { values } = scratch(numbers.length);
+        const values = new Float64Array(numbers.length);
         readIntegers(new ByteReader(out.bytes.subarray(0, out.length), 'it'), values, numbers.length);
         expect([...values]).toEqual(numbers);
       }),
@@ -105,7 +112,7 @@ describe('columns', () => {
   test('lines that stay as they are cost next to nothing, and a byte told five times is written once', () => {
     const { batch, kinds } = { batch: serialOutput(200), kinds: kindTable(currentVocabulary()) };
     const out = byteWriter(1);
-    writeEvents(out, batch, kinds, scratch(batch.length));
+    writeEvents(out, heldOf(batch, kinds), kinds);
     const payload = out.bytes.slice(0, out.length);
     const read = readEvents(payload, { events: batch.length, firstSeq: 0 }, kinds, LAYOUT);
     expect(batch.map((_, index) => read.at(index))).toEqual(batch);
@@ -114,9 +121,11 @@ describe('columns', () => {
       const sized = byteWriter(1);
       writeEvents(
         sized,
-        events.map((each, seq) => ({ ...each, seq, cause: undefined, within: undefined })),
+        heldOf(
+          events.map((each, seq) => ({ ...each, seq, cause: undefined, within: undefined })),
+          kinds,
+        ),
         kinds,
-        ROOM,
       );
       return sized.length;
     };
@@ -165,7 +174,7 @@ describe('columns', () => {
           within: [4, last(i), undefined, last(i)][i % 4],
         }));
         const out = byteWriter(1);
-        writeEvents(out, batch as never, kinds, scratch(40));
+        writeEvents(out, heldOf(batch as never, kinds), kinds);
         const payload = out.bytes.slice(0, out.length);
         const read = readEvents(payload, { events: batch.length, firstSeq: 5 }, kinds, LAYOUT);
         expect(batch.map((_, index) => read.at(index))).toEqual(batch);
@@ -175,12 +184,37 @@ describe('columns', () => {
     );
   });
 
+  test('events written in two parts, or with their fields in another order, are the same events', () => {
+    const kinds = kindTable(currentVocabulary());
+    fc.assert(
+      fc.property(fc.array(anyEvent, { minLength: 2, maxLength: 40 }), fc.nat(39), (events, cut) => {
+        const turned = (event: MachineEvent, i: number): MachineEvent =>
+          i % 3 === 0 ? event : (Object.fromEntries(Object.entries(event).toReversed()) as unknown as MachineEvent);
+        const batch: Stamped[] = [...events, ...events].map((event, seq) => ({
+          ...{ seq, tick: seq, source: 0, event: turned(event as MachineEvent, seq) },
+          cause: undefined,
+          within: seq === 0 ? undefined : seq - 1,
+        }));
+        const held = heldOf(batch, kinds);
+        const half = 1 + (cut % (batch.length - 1));
+        const read = [0, half].flatMap((from) => {
+          const out = byteWriter(1);
+          const to = from === 0 ? half : batch.length;
+          writeEvents(out, held, kinds, from, to);
+          const part = readEvents(written(out), { events: to - from, firstSeq: from }, kinds, LAYOUT);
+          return Array.from({ length: to - from }, (_, index) => part.at(index));
+        });
+        expect(read).toEqual(batch);
+      }),
+    );
+  });
+
   test('a batch that contradicts what is said of it is refused with a sentence', () => {
     const kinds = kindTable(currentVocabulary());
     const out = byteWriter(1);
     const sample = sampleEvents(9);
     const { seq: firstSeq } = sample[0]!;
-    writeEvents(out, sample, kinds, scratch(9));
+    writeEvents(out, heldOf(sample, kinds), kinds);
     const payload = out.bytes.slice(0, out.length);
     expect(readEvents(payload, { events: 9, firstSeq }, kinds, LAYOUT)).toHaveLength(9);
     expect(() => readEvents(payload, { events: 8, firstSeq }, kinds, LAYOUT)).toThrow(
